@@ -1,0 +1,138 @@
+"""DRAM: organisation, timing, controller and energy of one memory system."""
+
+from typing import Literal, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from neupims.hardware.base import Spec
+
+AddressField = Literal["row", "rank", "group", "bank", "column", "channel"]
+
+
+class Organization(Spec):
+    """How many of each, from channels down to the bytes of a row."""
+
+    channels: PositiveInt
+    ranks: PositiveInt
+    """Ranks (pseudo channels that share the command bus) per channel."""
+    bank_groups: PositiveInt
+    """Bank groups per rank."""
+    banks_per_group: PositiveInt
+    rows: PositiveInt
+    """Rows per bank."""
+    row_bytes: PositiveInt
+    """Bytes of one row in one bank, that is of one row buffer."""
+    burst_length: PositiveInt
+    """Beats of one column access."""
+    bus_bits: PositiveInt
+    """Width of the data bus of one channel."""
+
+    @property
+    def banks(self) -> int:
+        """Banks per channel, over all ranks and groups."""
+        return self.ranks * self.bank_groups * self.banks_per_group
+
+    @property
+    def burst_bytes(self) -> int:
+        """Bytes moved by one RD or WR."""
+        return self.burst_length * self.bus_bits // 8
+
+    @property
+    def bursts_per_row(self) -> int:
+        """Column accesses that one row holds."""
+        return self.row_bytes // self.burst_bytes
+
+    @property
+    def channel_bytes(self) -> int:
+        """Capacity of one channel."""
+        return self.banks * self.rows * self.row_bytes
+
+    @property
+    def bytes(self) -> int:
+        """Capacity of the device."""
+        return self.channels * self.channel_bytes
+
+    @model_validator(mode="after")
+    def _rows_hold_whole_bursts(self) -> Self:
+        if self.row_bytes % self.burst_bytes:
+            raise ValueError(f"row_bytes {self.row_bytes} is not a multiple of the burst of {self.burst_bytes} bytes")
+        return self
+
+
+class MemoryTiming(Spec):
+    """JEDEC timing parameters in nanoseconds; the names are those of the standard."""
+
+    t_cl_ns: PositiveFloat
+    t_cwl_ns: PositiveFloat
+    t_rcd_rd_ns: PositiveFloat
+    t_rcd_wr_ns: PositiveFloat
+    t_rp_ns: PositiveFloat
+    t_ras_ns: PositiveFloat
+    t_rrd_s_ns: PositiveFloat
+    t_rrd_l_ns: PositiveFloat
+    t_faw_ns: PositiveFloat
+    t_wr_ns: PositiveFloat
+    t_ccd_s_ns: PositiveFloat
+    t_ccd_l_ns: PositiveFloat
+    t_wtr_s_ns: PositiveFloat
+    t_wtr_l_ns: PositiveFloat
+    t_rtp_ns: PositiveFloat
+    t_rtrs_ns: PositiveFloat
+    t_rfc_ns: PositiveFloat
+    t_refi_ns: PositiveFloat
+
+
+class Controller(Spec):
+    """Queues and policies of the memory controller of one channel."""
+
+    read_queue: PositiveInt = 32
+    write_buffer: PositiveInt = 32
+    bank_queue: PositiveInt = 128
+    """Commands that the queue of one bank holds."""
+    outstanding: PositiveInt = 4352
+    """Requests that may be accepted and not yet answered."""
+    accepts_per_cycle: PositiveInt = 2
+    """Requests that each port hands over in one DRAM cycle (a 2 GHz crossbar at 1 GHz DRAM)."""
+    row_hit_limit: PositiveInt = 4
+    """Column accesses after which an open row may be closed although more hits wait."""
+    drain_above: int = Field(8, ge=0)
+    """Posted writes start to drain above this count when the bank queues are empty."""
+    refresh: Literal["rank_staggered", "off"] = "rank_staggered"
+
+
+class DramEnergy(Spec):
+    """Currents of one rank, in mA at `vdd_v`; energies of commands follow from them."""
+
+    vdd_v: PositiveFloat
+    idd0_ma: PositiveFloat
+    idd2n_ma: PositiveFloat
+    idd3n_ma: PositiveFloat
+    idd4r_ma: PositiveFloat
+    idd4w_ma: PositiveFloat
+    idd5ab_ma: PositiveFloat
+
+
+class MemorySpec(Spec):
+    """One memory system: what a device's channels are made of."""
+
+    organization: Organization
+    clock_ghz: PositiveFloat
+    """Command clock; one command per channel and cycle."""
+    address_map: tuple[AddressField, ...] = ("row", "rank", "group", "bank", "column", "channel")
+    """Fields of a linear address from the most significant one, above the bytes of a burst."""
+    timing: MemoryTiming
+    controller: Controller = Controller()
+    energy: DramEnergy
+
+    @model_validator(mode="after")
+    def _address_map_is_a_permutation(self) -> Self:
+        allowed = ("row", "rank", "group", "bank", "column", "channel")
+        if sorted(self.address_map) != sorted(allowed):
+            raise ValueError(f"address_map must name each of {', '.join(allowed)} once")
+        return self
+
+    @property
+    def bandwidth_gb_s(self) -> float:
+        """Peak bandwidth of all channels in GB/s (two beats per clock)."""
+        org = self.organization
+        return org.channels * org.bus_bits / 8 * 2 * self.clock_ghz

@@ -1,0 +1,99 @@
+"""Processors: a systolic-array NPU, and a GPU as a roofline."""
+
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from neupims.hardware.base import Spec
+
+
+class SystolicArrays(Spec):
+    """Several systolic arrays with a tile of their own each, or folded into one."""
+
+    count: PositiveInt
+    rows: PositiveInt
+    columns: PositiveInt
+    dataflow: Literal["weight_stationary", "activation_stationary", "output_stationary", "fastest"]
+    """Operand that stays in the array; `fastest` takes for each GEMM the one that ends first."""
+    folded: bool = False
+    """Whether `count` arrays are one array that streams `count` times faster (published simulator)."""
+    double_buffered: bool = True
+    """Whether the next stationary block is loaded behind the current one."""
+    starts_in_past: bool = False
+    """Whether a block may start before its data came, after a stall (published simulator)."""
+
+
+class VectorUnits(Spec):
+    """SIMD units for norms, softmax, activations and residuals; latencies in cycles of the NPU clock."""
+
+    count: PositiveInt
+    lanes: PositiveInt
+    add: PositiveInt = 1
+    multiply: PositiveInt = 1
+    exponential: PositiveInt = 1
+    gelu: PositiveInt = 1
+    tree_step: PositiveInt = 1
+    scalar_add: PositiveInt = 1
+    scalar_multiply: PositiveInt = 1
+    scalar_sqrt: PositiveInt = 1
+    counts: Literal["elements", "published"] = "elements"
+    """Element counts as they are, or lost (norm, add, gelu) and taken in bytes (softmax) as published."""
+
+
+class Scratchpad(Spec):
+    """On-chip memory; half of it is filled while the other half is used."""
+
+    bytes: PositiveInt
+    accumulator_bytes: PositiveInt
+
+
+class NpuEnergy(Spec):
+    """Energy per operation and static power."""
+
+    mac_pj: PositiveFloat
+    vector_op_pj: PositiveFloat
+    scratchpad_pj_per_byte: PositiveFloat
+    static_w: float = Field(ge=0)
+
+
+class NpuSpec(Spec):
+    """A systolic-array NPU."""
+
+    kind: Literal["npu"] = "npu"
+    clock_ghz: PositiveFloat
+    element_bytes: PositiveInt = 2
+    arrays: SystolicArrays
+    vector: VectorUnits
+    scratchpad: Scratchpad
+    interconnect_cycles: int = Field(1, ge=0)
+    """Cycles of the NPU clock between core and memory controller, each way."""
+    prefetch: Literal["stage", "operator"] = "stage"
+    """How far ahead weights are fetched: over the operators of a stage, or inside one operator."""
+    energy: NpuEnergy
+
+
+class GpuEnergy(Spec):
+    """Energy of a GPU as a whole."""
+
+    mac_pj: PositiveFloat
+    dram_pj_per_byte: PositiveFloat
+    static_w: float = Field(ge=0)
+
+
+class GpuSpec(Spec):
+    """A GPU as a roofline: peak rates, the share of them that is reached, and a launch time."""
+
+    kind: Literal["gpu"] = "gpu"
+    element_bytes: PositiveInt = 2
+    peak_tflops: PositiveFloat
+    bandwidth_gb_s: PositiveFloat
+    memory_bytes: PositiveInt
+    gemm_efficiency: float = Field(gt=0, le=1)
+    """Share of the peak reached by large GEMMs."""
+    stream_efficiency: float = Field(gt=0, le=1)
+    """Share of the bandwidth reached by streaming kernels."""
+    attention_efficiency: float = Field(gt=0, le=1)
+    """Share of the bandwidth reached by decode attention."""
+    launch_us: float = Field(ge=0)
+    """Time from one kernel's end to the next one's start."""
+    energy: GpuEnergy

@@ -1,0 +1,29 @@
+"""Choices of the compiler and the scheduler that belong to a system."""
+
+from typing import Literal
+
+from pydantic import PositiveInt
+
+from neupims.hardware.base import Spec
+
+
+class PolicySpec(Spec):
+    """How work is laid out and ordered."""
+
+    attention: Literal["pim", "stream"] = "stream"
+    """Where decode attention runs: in the PIM banks, or on the NPU from a streamed KV cache."""
+    channel_packing: Literal["min_load", "round_robin", "given"] = "round_robin"
+    """How requests are assigned to channels; a file's own assignment always wins over it."""
+    sub_batches: Literal["alternating", "balanced"] = "alternating"
+    interleaving: Literal["on", "off", "auto"] = "off"
+    """`auto` interleaves from `interleaving_from` requests on."""
+    interleaving_from: PositiveInt = 256
+    attention_order: Literal["request", "barrier"] = "request"
+    """Attend as soon as a request's softmax is there, or after the logits of the whole sub-batch."""
+    addresses: Literal["placed", "counter"] = "placed"
+    """Weights, activations and KV at real addresses, or one running counter (published simulator)."""
+    stores: Literal["all", "published"] = "all"
+    """Every result is written, or only those that the published simulator writes."""
+    all_reduce: bool = True
+    head: bool = True
+    """Whether embedding, LM head and sampling are part of an iteration."""

@@ -1,0 +1,48 @@
+"""What may be asked of the memory: runs of bursts, and PIM instructions, as arrays.
+
+A *block* is the unit in which completion is reported: the bursts of one load or store, or the
+result of one GEMV group. Runs and instructions name the block that they belong to.
+"""
+
+import numpy as np
+
+RUN = np.dtype(
+    [
+        ("channel", np.int32),
+        ("bank", np.int32),  # (rank * bank_groups + group) * banks_per_group + bank
+        ("row", np.int32),
+        ("column", np.int32),  # first burst
+        ("bursts", np.int32),
+        ("write", np.int8),
+        ("feeds_pim", np.int8),  # a write to a row that PIM will read
+        ("block", np.int32),
+    ]
+)
+"""Consecutive bursts in one row of one bank."""
+
+GWRITE, TILE = 0, 1
+
+INSTRUCTION = np.dtype(
+    [
+        ("channel", np.int32),
+        ("kind", np.int32),  # GWRITE: bank and row are its source. TILE: row in all banks
+        ("bank", np.int32),
+        ("row", np.int32),
+        ("groups", np.int32),  # TILE: result groups, each of `macs` PIM_MACs and one PIM_READ
+        ("macs", np.int32),
+        ("block", np.int32),  # TILE: group i reports to block + i; -1 reports nothing
+    ]
+)
+"""One entry of the in-order PIM program of a channel."""
+
+TRACE = np.dtype(
+    [
+        ("cycle", np.int64),
+        ("channel", np.int32),
+        ("command", np.int32),
+        ("bank", np.int32),  # first bank concerned; -1 for commands to all banks
+        ("row", np.int32),  # -1 where it does not matter
+        ("macs", np.int32),  # PIM_GEMV: MACs; PIM_HEADER: MACs of the whole tile; else 0
+    ]
+)
+"""One issued command."""

@@ -1,0 +1,127 @@
+"""What may be asked of a device: operators lowered to loads, compute steps and stores.
+
+All are frozen records of arrays. Addresses are already rows and columns of channels (`isa.memory`).
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neupims.isa.memory import INSTRUCTION, RUN
+
+Records = NDArray[Any]  # structured arrays
+
+STEP = np.dtype(
+    [
+        ("loads", np.int32),  # this many of the first loads must have arrived
+        ("stream", np.int32),  # array: vectors streamed through each array; vector unit: elements of one row
+        ("preload", np.int32),  # array: rows of stationary operand to load first, 0 keeps the present one
+        ("rows", np.int32),  # vector unit: rows of this step, spread over the units
+        ("frees", np.int64),  # scratchpad bytes that are free once the step has ended
+    ]
+)
+"""One step of an operator on the arrays (all arrays in lockstep) or on the vector units."""
+
+Dataflow = Literal["weight_stationary", "activation_stationary", "output_stationary"]
+Unit = Literal["array", "vector"]
+
+
+@dataclass(frozen=True, slots=True)
+class Loads:
+    """Blocks fetched into the scratchpad, in the order in which they are wanted."""
+
+    runs: Records = field(default_factory=lambda: np.empty(0, RUN))
+    """RUN, sorted by block; `block` is the index of the load, 0 to n - 1."""
+    bytes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """Bytes of each load."""
+    early: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    """True where the data do not depend on earlier operators (weights, KV cache)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Blocks written back, each after a step."""
+
+    runs: Records = field(default_factory=lambda: np.empty(0, RUN))
+    """RUN, sorted by block; `block` is the index of the store, 0 to n - 1."""
+    bytes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    step: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    """Step whose result is stored (ascending)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NpuWork:
+    """One operator on the NPU: loads, steps in order, stores."""
+
+    name: str
+    kind: str
+    """gemm, attention, layer_norm, softmax, gelu, add, embedding."""
+    unit: Unit
+    steps: Records
+    loads: Loads
+    stores: Stores
+    dataflow: Dataflow = "weight_stationary"
+    macs: int = 0
+    other_ops: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LinkWork:
+    """A collective between the devices of a tensor-parallel group."""
+
+    name: str
+    kind: str
+    """all_reduce."""
+    bytes: int
+    """Bytes of the tensor on each device."""
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class PimRequest:
+    """Decode attention of one request in the banks of its channel."""
+
+    request: int
+    channel: int
+    length: int
+    """Context length in tokens."""
+    logit: Records
+    """INSTRUCTIONs of K^T q; result blocks are 0 to heads - 1, one for each head."""
+    attend: Records
+    """INSTRUCTIONs of S V; result blocks are 0 to heads - 1, one for each head."""
+    scores: Records
+    """RUNs (block 0) that write the softmax results to the rows from which PIM_GWRITE reads them."""
+    output: Records
+    """RUNs (block 0) that write the attention output for the projection."""
+
+
+@dataclass(frozen=True, slots=True)
+class PimWork:
+    """Decode attention of a sub-batch: all requests, each in its own channel."""
+
+    name: str
+    heads: int
+    head_dim: int
+    requests: tuple[PimRequest, ...]
+    """In the order of the batch; inside a channel this is the order of execution."""
+    macs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Two programs that start together; the stage ends when both have ended."""
+
+    name: str
+    npu: tuple[NpuWork | LinkWork, ...] = ()
+    pim: tuple[PimWork, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The stages of one iteration, in order, with how often each stands in the whole of it."""
+
+    stages: tuple[Stage, ...]
+    repeats: tuple[int, ...]
+    """The iteration takes sum(repeats[i] * duration(stages[i])); see the extrapolation in docs/design.md."""
