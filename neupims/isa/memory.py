@@ -31,6 +31,7 @@ INSTRUCTION = np.dtype(
         ("groups", np.int32),  # TILE: result groups, each of `macs` PIM_MACs and one PIM_READ
         ("macs", np.int32),
         ("block", np.int32),  # TILE: group i reports to block + i; -1 reports nothing
+        ("gate", np.int32),  # waits until this block is complete; -1 waits for nothing
     ]
 )
 """One entry of the in-order PIM program of a channel."""
