@@ -1,0 +1,87 @@
+"""How long a GWRITE or a tile will take, asked before a refresh is due.
+
+`Rows` is what the estimates look at; cycles are absolute for the exact estimates and lengths for the
+published ones.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from neupims.isa.commands import Command
+from neupims.machine.dram.gates import Gates
+from neupims.machine.dram.rules import CLOSE
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A GEMV tile as its header announces it."""
+
+    row: int
+    groups: int
+    macs: int
+
+
+def published_gwrite(gates: Gates, open_row: int, row: int) -> int:
+    """Published estimate of a GWRITE's latency; `open_row` is -1 for a closed bank."""
+    t = gates.t
+    reopen = 0 if open_row == row else t["tRP"] + t["tRCD"]
+    return t["tGWRITE"] + reopen + (t["tRTP"] if open_row not in (-1, row) else 0)
+
+
+def published_tile(gates: Gates, open_rows: Sequence[int], tile: Tile) -> int:
+    """Published estimate of a tile's latency: tRTP for each bank to close, no tRP, counts as powers of two."""
+    t = gates.t
+    groups = [gates.geometry.members["group", g] for g in range(gates.geometry.banks // gates.geometry.per["group"])]
+    cold = [members for members in groups if any(open_rows[b] != tile.row for b in members)]
+    stale = sum(open_rows[b] not in (-1, tile.row) for members in cold for b in members)
+    macs = max(power_of_two_up(tile.groups * tile.macs), 6)
+    reads = 1 << (tile.groups.bit_length() - 1)
+    opening = t["tFAW"] * (len(cold) // 2 - 1) + t["tRCD"]
+    return stale * t["tRTP"] + opening + t["tCCDO"] * macs + t["tCCDR"] * (reads - 1)
+
+
+def power_of_two_up(value: int) -> int:
+    """The smallest power of two that is not below `value`."""
+    return 1 << (value - 1).bit_length()
+
+
+def exact_gwrite(gates: Gates, open_row: int, row: int, bank: int, cycle: int) -> int:
+    """Cycles from now until a GWRITE has ended when nothing else delays it."""
+    t, place = gates.t, ("bank", bank)
+    if open_row == row:
+        start = max(cycle, gates.earliest(Command.PIM_GWRITE, place))
+    else:
+        opened = max(cycle, gates.earliest(Command.ACT, place))
+        if open_row != -1:
+            opened = max(opened, gates.earliest(Command.PRE, place) + t["tRP"], cycle + t["tRP"])
+        start = opened + t["tRCD"]
+    return start + t["tGWRITE"] - cycle
+
+
+def exact_tile(gates: Gates, row_buffers: str, scope: str, open_rows: Sequence[int], tile: Tile, cycle: int) -> int:
+    """Cycles from now until a tile has let go of its banks when nothing else delays it."""
+    t = gates.t
+    header, stale = _closing_ends(gates, CLOSE[row_buffers], scope, open_rows, tile.row, cycle)
+    last = header
+    for rank in range(gates.geometry.ranks):
+        members = gates.geometry.members["rank", rank]
+        cold = sorted({b // gates.geometry.per["group"] for b in members if open_rows[b] != tile.row})
+        closed = header - 1 + t["tRP"] if stale & set(members) else 0
+        for behind, group in enumerate(reversed(cold)):
+            opened = max(header + 1, closed, gates.earliest(Command.PIM_ACT, ("group", group)))
+            last = max(last, opened + behind * t["tFAW"] + gates.geometry.ranks - 1 + t["tRCD"])
+    pitch = t["tMAC"] * (max(tile.macs, t["nTREE"]) + 1)
+    return last + tile.groups * pitch - cycle
+
+
+def _closing_ends(
+    gates: Gates, close: Command, scope: str, open_rows: Sequence[int], row: int, cycle: int
+) -> tuple[int, set[int]]:
+    """First cycle of the header once stale rows are closed, and the banks that had one."""
+    stale = {b for b, open_row in enumerate(open_rows) if open_row not in (-1, row)}
+    if not stale:
+        return cycle, stale
+    per = {"bank": 1, "bank_group": gates.geometry.per["group"], "all": gates.geometry.banks}[scope]
+    commands = len({b // per for b in stale})
+    legal = max(gates.earliest(close, ("bank", b)) for b in stale)
+    return max(cycle, legal) + commands, stale

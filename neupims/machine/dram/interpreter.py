@@ -1,0 +1,285 @@
+"""One memory channel, cycle by cycle: the readable reference of the compiled engine.
+
+Each cycle: requests enter the transaction queues, the refresh timer ticks, one command issues
+(refresh before PIM before memory), and one transaction moves to a command queue. The arbitration is
+that of the published NeuPIMs simulator; switches of `PimSpec` say where a system departs from it.
+"""
+
+from fractions import Fraction
+
+from neupims.hardware.memory import MemorySpec
+from neupims.hardware.pim import PimSpec
+from neupims.isa.commands import Command
+from neupims.machine.dram.gates import ALL, Gates, Place
+from neupims.machine.dram.memory_arbiter import memory_step
+from neupims.machine.dram.pim_arbiter import pim_step
+from neupims.machine.dram.queues import Access, PimPort, PimTransaction, Port
+from neupims.machine.dram.rules import CLOSE, RESULT, cycles_of
+from neupims.machine.dram.state import CLOSED, Blocks, Issued, new_state
+
+SCOPES = {"bank": "bank", "bank_group": "group", "all": "channel"}
+
+
+class Channel:
+    """A channel with its controller. `tick` runs one cycle."""
+
+    def __init__(self, memory: MemorySpec, pim: PimSpec | None, blocks: Blocks) -> None:
+        self.memory, self.pim, self.blocks = memory, pim, blocks
+        self.gates = Gates(memory, pim)
+        self.state = new_state(memory, pim)
+        self.ports = (Port(), Port())
+        self.pim_port = PimPort(pim is not None and pim.composite_gemv)
+        self.dual = pim is not None and pim.row_buffers == "dual"
+        self.blocked = pim is not None and not self.dual
+        self.rate = Fraction(str(pim.front_end.per_cycle)) if pim else Fraction(0)
+        self.issued: list[Issued] = []
+
+    def tick(self) -> None:
+        """Run one cycle."""
+        self._accept()
+        self._retire()
+        self._refresh_timer()
+        if not self._refresh_step() and not pim_step(self):
+            memory_step(self)
+        self._move_transaction()
+        self.state.pim_busy += bool(self.state.pim_commands)
+        self.state.cycle += 1
+
+    # Requests enter -------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        cycle = self.state.cycle
+        pim_allowed = int((cycle + 1) * self.rate) - int(cycle * self.rate)
+        accepts = self.memory.controller.accepts_per_cycle
+        for step in range(max(accepts, pim_allowed)):
+            for port in self.ports:
+                if step < accepts and (head := port.head()) and self._take(head):
+                    port.pop()
+            if step < pim_allowed and self.pim_port.waiting and self._take_pim(self.pim_port.waiting[0]):
+                self.pim_port.waiting.popleft()
+
+    def _take(self, access: Access) -> bool:
+        state, limits = self.state, self.memory.controller
+        if state.reads_out + len(state.returns) >= limits.outstanding:
+            return False
+        if access.write:
+            return len(state.writes) < limits.write_buffer and self._take_write(access)
+        return len(state.reads) < limits.read_queue and self._take_read(access)
+
+    def _take_write(self, access: Access) -> bool:
+        self.state.writes.append(access)
+        self._answer(access.block, self.state.cycle + 1)
+        return True
+
+    def _take_read(self, access: Access) -> bool:
+        state = self.state
+        waiting = [*state.writes, *state.bank_queues[access.bank]]
+        if any(other.write and other.address == access.address for other in waiting):
+            self._answer(access.block, state.cycle + 1)
+        else:
+            state.reads.append(access)
+            state.reads_out += 1
+        return True
+
+    def _answer(self, block: int, cycle: int) -> None:
+        self.state.returns.append(cycle)
+        self.blocks.complete(block, cycle)
+
+    def _take_pim(self, transaction: PimTransaction) -> bool:
+        assert self.pim is not None
+        gate = transaction.gate
+        if gate >= 0 and not self.blocks.is_complete(gate, self.state.cycle):
+            return False
+        room = self.memory.controller.read_queue if self.blocked else self.pim.queue
+        if len(self.state.pim_waiting) >= room:
+            return False
+        self.state.pim_waiting.append(transaction)
+        return True
+
+    def _retire(self) -> None:
+        state = self.state
+        state.returns = [cycle for cycle in state.returns if cycle > state.cycle]
+        if state.gwriting and 0 <= state.gwrite_end <= state.cycle:
+            state.gwriting, state.gwrite_end, state.slack = False, -1, 0
+
+    # Refresh --------------------------------------------------------------------------------
+
+    @property
+    def refresh_on(self) -> bool:
+        """Whether the memory needs refreshes at all."""
+        return self.memory.controller.refresh != "off"
+
+    def cycles_to_refresh(self) -> int:
+        """Cycles until the next refresh is due, as the deadline tests count them."""
+        tick = self.gates.t["tREFTICK"]
+        return tick - (self.state.cycle + 1) % tick if self.refresh_on else 1 << 40
+
+    def _refresh_timer(self) -> None:
+        state = self.state
+        if self.refresh_on and state.cycle > 0 and state.cycle % self.gates.t["tREFTICK"] == 0:
+            state.refreshes.append(state.next_rank)
+            state.next_rank = (state.next_rank + 1) % self.memory.organization.ranks
+
+    def _refresh_step(self) -> bool:
+        """Close the rank that is due, bank by bank, then refresh it; True when a command issued."""
+        state = self.state
+        if not state.refreshes or self._refresh_waits_for_tile():
+            return False
+        state.in_refresh = True
+        rank: Place = ("rank", state.refreshes[0])
+        banks = self.gates.geometry.members[rank]
+        for bank in banks:
+            if state.memory_rows[bank] != CLOSED:
+                if self.issue_if_ready(Command.PRE, bank):
+                    return True
+            elif state.pim_rows[bank] != CLOSED and self.close_pim_row(bank):
+                return True
+        closed = all(state.memory_rows[b] == state.pim_rows[b] == CLOSED for b in banks)
+        return closed and self.issue_if_ready(Command.REF, banks[0], place=rank)
+
+    def _refresh_waits_for_tile(self) -> bool:
+        exact = self.pim is not None and self.pim.deadline == "exact"
+        return exact and not self.state.in_refresh and (self.state.tile_open or self.state.gwriting)
+
+    # Commands issue -------------------------------------------------------------------------
+
+    def close_pim_row(self, bank: int) -> bool:
+        """Close what PIM_ACT opened around `bank`, if that may issue now."""
+        if not self.dual:
+            return self.issue_if_ready(Command.PRE, bank)
+        assert self.pim is not None
+        place = self.gates.geometry.around(SCOPES[self.pim.precharge_scope], bank)
+        if place[0] == "bank":
+            return self.issue_if_ready(Command.PIM_PRE, bank)
+        members = self.gates.geometry.members[place]
+        open_banks = [b for b in members if self.state.pim_rows[b] != CLOSED]
+        return self.issue_if_ready(Command.PIM_PRE, members[0], place=place, banks=open_banks)
+
+    def issue_if_ready(
+        self,
+        command: Command,
+        bank: int,
+        row: int = -1,
+        n: int = 0,
+        place: Place | None = None,
+        banks: list[int] | None = None,
+    ) -> bool:
+        """Issue `command` if its gates allow it in this cycle."""
+        if not self.gates.ready(command, place or ("bank", bank), self.state.cycle, banks):
+            return False
+        self.issue(command, bank, row, n, place or ("bank", bank))
+        return True
+
+    def issue(self, command: Command, bank: int, row: int, n: int, place: Place) -> None:
+        """Issue a command now: its gates, its row buffers, and the trace."""
+        cycle, state = self.state.cycle, self.state
+        for first in self._recorded(command, bank, place):
+            self.gates.record(command, first, cycle, n)
+        members = self.gates.geometry.members[place]
+        if command is Command.ACT:
+            state.memory_rows[bank], state.hits[bank] = row, 0
+        elif command is Command.PRE:
+            state.memory_rows[bank], state.hits[bank] = CLOSED, 0
+        elif command is Command.PIM_ACT:
+            for b in members:
+                state.pim_rows[b] = row if state.pim_rows[b] == CLOSED else state.pim_rows[b]
+        elif command is Command.PIM_PRE:
+            for b in members:
+                state.pim_rows[b] = CLOSED
+        elif command is Command.REF:
+            state.refreshes.popleft()
+            state.in_refresh = state.skip_pim = False
+            state.slack, state.reserved_row = 0, CLOSED
+        shown = -1 if place == ALL else bank
+        macs = 0 if command is Command.PIM_MAC else n
+        self.issued.append(Issued(cycle, command, shown, row, macs))
+
+    def _recorded(self, command: Command, bank: int, place: Place) -> list[int]:
+        if command is not Command.PIM_PRE:
+            return [bank]
+        return [b for b in self.gates.geometry.members[place] if self.state.pim_rows[b] != CLOSED]
+
+    def result_cycle(self, command: Command, n: int) -> int:
+        """When the result of a PIM_GEMV or PIM_READ that issues now is at the controller."""
+        assert self.pim is not None
+        end = self.pim.gemv_end if command is Command.PIM_GEMV else "issue"
+        return self.state.cycle + cycles_of(RESULT[end], self.gates.t, n)
+
+    # Transactions move ----------------------------------------------------------------------
+
+    def _move_transaction(self) -> None:
+        state = self.state
+        held = self._held_by_write()
+        self._start_draining(held)
+        queue = self._queue_to_serve(held)
+        for transaction in queue:
+            if isinstance(transaction, PimTransaction):
+                if held:
+                    continue
+                assert self.pim is not None
+                if len(state.pim_commands) < self.pim.command_queue:
+                    state.pim_commands.append(transaction)
+                    queue.remove(transaction)
+                    return
+            elif self._has_room(transaction.bank):
+                if not transaction.write or self._may_write(transaction):
+                    self._move_access(transaction, queue)
+                return
+
+    def _has_room(self, bank: int) -> bool:
+        if self.blocked and self.state.pim_commands:
+            return False
+        return len(self.state.bank_queues[bank]) < self.memory.controller.bank_queue
+
+    def _move_access(self, access: Access, queue: list[Access | PimTransaction]) -> None:
+        state = self.state
+        if access.write:
+            state.draining -= 1
+        elif state.locked == access.address:
+            state.locked = None
+        state.bank_queues[access.bank].append(access)
+        queue.remove(access)
+
+    def _may_write(self, access: Access) -> bool:
+        """A write waits for earlier reads of its address, and lets them go first."""
+        state = self.state
+        waiting = [r for r in state.reads if isinstance(r, Access)]
+        if any(r.address == access.address for r in waiting):
+            state.locked = access.address
+        elif not any(not q.write and q.address == access.address for q in state.bank_queues[access.bank]):
+            return True
+        state.draining = 0
+        return False
+
+    def _start_draining(self, held: bool) -> None:
+        state, limits = self.state, self.memory.controller
+        if state.locked is not None or state.draining:
+            return
+        many = len(state.writes) > limits.drain_above and state.memory_idle
+        if len(state.writes) >= limits.write_buffer or many or held:
+            state.draining = len(state.writes)
+
+    def _queue_to_serve(self, held: bool) -> list[Access | PimTransaction]:
+        state = self.state
+        writes: list[Access | PimTransaction] = state.writes  # type: ignore[assignment]
+        if state.locked is not None:
+            return state.reads
+        if self.blocked or held or not state.pim_waiting:
+            return writes if state.draining else state.reads
+        if state.draining and len(state.pim_commands) >= 2:
+            return writes
+        return state.pim_waiting if len(state.pim_commands) < 2 or not state.reads else state.reads
+
+    def _held_by_write(self) -> bool:
+        """Whether the next PIM transaction reads a row to which a posted write has yet to go."""
+        if self.pim is None or not self.pim.ordered_writes:
+            return False
+        head = next((t for t in self.state.pim_waiting if isinstance(t, PimTransaction)), None)
+        if head is None or head.command not in (Command.PIM_GWRITE, Command.PIM_HEADER):
+            return False
+        queues = [self.state.writes, *self.state.bank_queues]
+        return any(a.write and a.feeds_pim and self._same_row(head, a) for queue in queues for a in queue)
+
+    @staticmethod
+    def _same_row(head: PimTransaction, access: Access) -> bool:
+        return head.row == access.row and (head.command is Command.PIM_HEADER or head.bank == access.bank)
