@@ -1,0 +1,1 @@
+"""What it means: tables, pictures and timelines of runs."""

@@ -1,0 +1,82 @@
+"""Tables for the terminal."""
+
+from collections.abc import Sequence
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from neupims.reports.summary import PS_PER_MS, dram_groups_mj, has_pim
+from neupims.results.record import Run
+
+ABSENT = "–"
+
+GROUP_TITLES = {
+    "activate": "ACT",
+    "read_write": "RD WR",
+    "refresh": "REF",
+    "pim_activate": "PIM ACT",
+    "pim_mac": "PIM MAC",
+    "pim_vector": "PIM I/O",
+    "standby": "standby",
+}
+
+
+def report(runs: Sequence[Run]) -> Group:
+    """Everything that a terminal shows of runs of one job: headline, throughput, energy."""
+    return Group(Text(headline(runs[0])), throughput_table(runs), Text(), energy_table(runs))
+
+
+def headline(run: Run) -> str:
+    """The job in one line: model, batch, context lengths, devices."""
+    parts = [run.label, f"batch {run.batch}", f"TP {run.tp}, PP {run.pp}"]
+    if run.requests is not None:
+        parts.insert(2, f"mean context {run.requests.mean:.0f} ({run.requests.shortest}–{run.requests.longest})")
+    if run.layers is not None:
+        parts.append(f"{run.layers} decoder block{'s' if run.layers > 1 else ''} without embedding and head")
+    return " · ".join(parts)
+
+
+def throughput_table(runs: Sequence[Run]) -> Table:
+    """Throughput, iteration time, speed-up over the first run, and utilisation."""
+    table = _table("", "tokens/s", "iteration", "speed-up", "NPU", "PIM", "bandwidth")
+    for run in runs:
+        use = run.utilization
+        table.add_row(
+            run.system,
+            f"{run.tokens_per_s:,.0f}",
+            f"{run.iteration_ps / PS_PER_MS:,.2f} ms",
+            f"{run.tokens_per_s / runs[0].tokens_per_s:.2f}×",
+            f"{use.npu:.1%}",
+            f"{use.pim:.1%}" if has_pim(run) else ABSENT,
+            f"{use.bandwidth:.1%}",
+        )
+    return table
+
+
+def energy_table(runs: Sequence[Run]) -> Table:
+    """Energy of the memory of one device in one iteration, by group of commands."""
+    table = _table("memory, mJ", *GROUP_TITLES.values(), "total")
+    for run in runs:
+        groups = [_mj(value) for value in dram_groups_mj(run).values()]
+        table.add_row(run.system, *groups, _mj(run.energy.dram + run.energy.pim))
+    return table
+
+
+def print_report(runs: Sequence[Run], console: Console) -> None:
+    """Print the report as wide as the console is."""
+    console.print(report(runs))
+
+
+def _mj(value: float | None) -> str:
+    if not value:
+        return ABSENT
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}" if value < 1 else f"{value:.1f}"
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column(first, no_wrap=True)
+    for title in others:
+        table.add_column(title, justify="right", no_wrap=True)
+    return table
