@@ -142,7 +142,8 @@ class Rows:
         row = self.tile.row
         if row != CLOSED and self.pim.count(row) != len(self.pim):
             bank = next(bank for bank, held in enumerate(self.pim) if held != row)
-            yield Finding("row open", f"{issue} needs row {row} in all banks, but bank {bank} has {_held(self.pim[bank])}")
+            state = f"bank {bank} has {_held(self.pim[bank])}"
+            yield Finding("row open", f"{issue} needs row {row} in all banks, but {state}")
 
     def _activate(self, issue: Issue) -> Iterator[Finding]:
         yield from self._needs_closed(issue, "memory", self.memory, (issue.bank,))

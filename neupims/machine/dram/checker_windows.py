@@ -48,8 +48,8 @@ class ActivationWindow:
         recent = self.recent[self.geometry.rank(issue.bank)]
         since = recent[weight - WINDOW - 1]
         if issue.cycle - since < self.faw:
-            what = f"is more than activation {WINDOW} of its rank since cycle {since}, {issue.cycle - since} cycles before"
-            yield Finding("tFAW", f"{issue} {what}; tFAW asks for {self.faw}")
+            what = f"makes more than {WINDOW} activations of its rank within {issue.cycle - since} cycles"
+            yield Finding("tFAW", f"{issue} {what}, counted from cycle {since}; tFAW asks for {self.faw}")
         recent.extend([issue.cycle] * weight)
 
 
