@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from neupims.isa.memory import RUN
 
+Integers = NDArray[np.int64]
+
 
 @dataclass(frozen=True, slots=True)
 class AddressMap:
@@ -28,47 +30,65 @@ class AddressMap:
             size *= count
         return size
 
-    def split(self, addresses: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    def split(self, addresses: Integers) -> dict[str, Integers]:
         """Fields of each byte address, by name."""
         rest = addresses // self.burst_bytes
-        parts: dict[str, NDArray[np.int64]] = {}
+        parts: dict[str, Integers] = {}
         for name, count in reversed(self.fields):
             rest, parts[name] = np.divmod(rest, count)
         return parts
 
-    def runs(self, starts: NDArray[np.int64], sizes: NDArray[np.int64], write: bool = False) -> NDArray[Any]:
-        """RUNs of the byte ranges [start, start + size); range i becomes block i.
+    def runs(
+        self, starts: Integers, sizes: Integers, write: bool = False, blocks: Integers | None = None
+    ) -> NDArray[Any]:
+        """RUNs of the byte ranges [start, start + size); range i belongs to `blocks[i]`, or becomes block i.
 
-        Ranges are widened to whole bursts. Bursts of one block in one row become one run when the
-        columns follow each other; runs are sorted by block, in order of address within a channel.
+        Ranges are widened to whole bursts. Bursts of one range in one row become one run; runs follow the
+        order of the ranges, and inside a range that of the addresses. `blocks` must ascend. An address
+        beyond the end of the space raises ValueError.
         """
         first = starts // self.burst_bytes
-        counts = -(-(starts + sizes) // self.burst_bytes) - first
-        block = np.repeat(np.arange(len(starts)), counts)
-        offsets = np.arange(len(block)) - np.repeat(np.cumsum(counts) - counts, counts)
-        parts = self.split((np.repeat(first, counts) + offsets) * self.burst_bytes)
-        sizes_by_name = dict(self.fields)
-        bank = (parts["rank"] * sizes_by_name["group"] + parts["group"]) * sizes_by_name["bank"] + parts["bank"]
-        return _merge(block, parts["channel"], bank, parts["row"], parts["column"], write)
+        last = -(-(starts + sizes) // self.burst_bytes)
+        if len(starts) and (first.min() < 0 or last.max() * self.burst_bytes > self.bytes):
+            raise ValueError(f"a range leaves the address space of {self.bytes} bytes")
+        owner, head, end = self._segments(first, last)
+        stride = self._column_stride
+        lanes = np.minimum(end - head, stride)
+        which = np.repeat(np.arange(len(head)), lanes)
+        burst = head[which] + _counting(lanes)
+        index = owner[which] if blocks is None else blocks[owner][which]
+        return self._records(burst, -((burst - end[which]) // stride), index, write)
+
+    @property
+    def _column_stride(self) -> int:
+        """Bursts between neighbouring columns of one row: the product of the fields below the column."""
+        stride = 1
+        for name, count in reversed(self.fields):
+            if name == "column":
+                break
+            stride *= count
+        return stride
+
+    def _segments(self, first: Integers, last: Integers) -> tuple[Integers, Integers, Integers]:
+        """Cut burst ranges where the rows end: (range, first burst, burst after the last) of each piece."""
+        span = self._column_stride * dict(self.fields)["column"]
+        low = first // span
+        counts = np.where(last > first, -(-last // span) - low, 0)
+        owner = np.repeat(np.arange(len(first)), counts)
+        base = (low[owner] + _counting(counts)) * span
+        return owner, np.maximum(base, first[owner]), np.minimum(base + span, last[owner])
+
+    def _records(self, burst: Integers, bursts: Integers, block: Integers, write: bool) -> NDArray[Any]:
+        parts = self.split(burst * self.burst_bytes)
+        sizes = dict(self.fields)
+        runs = np.zeros(len(burst), RUN)
+        runs["bank"] = (parts["rank"] * sizes["group"] + parts["group"]) * sizes["bank"] + parts["bank"]
+        for name in ("channel", "row", "column"):
+            runs[name] = parts[name]
+        runs["bursts"], runs["block"], runs["write"] = bursts, block, write
+        return runs
 
 
-def _merge(
-    block: NDArray[np.int64],
-    channel: NDArray[np.int64],
-    bank: NDArray[np.int64],
-    row: NDArray[np.int64],
-    column: NDArray[np.int64],
-    write: bool,
-) -> NDArray[Any]:
-    """Join bursts of one block that lie side by side in one row of one channel."""
-    order = np.lexsort((np.arange(len(block)), channel, block))
-    keys = [values[order] for values in (block, channel, bank, row, column)]
-    breaks = np.ones(len(order), np.bool_)
-    breaks[1:] = (keys[4][1:] != keys[4][:-1] + 1) | np.any([k[1:] != k[:-1] for k in keys[:4]], axis=0)
-    heads = np.flatnonzero(breaks)
-    runs = np.zeros(len(heads), RUN)
-    for name, values in zip(("block", "channel", "bank", "row", "column"), keys, strict=True):
-        runs[name] = values[heads]
-    runs["bursts"] = np.diff(np.append(heads, len(order)))
-    runs["write"] = write
-    return runs
+def _counting(counts: Integers) -> Integers:
+    """0, 1, ... counts[0] - 1, 0, 1, ... counts[1] - 1, and so on."""
+    return np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
