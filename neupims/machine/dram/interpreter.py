@@ -17,6 +17,8 @@ from neupims.machine.dram.queues import Access, PimPort, PimTransaction, Port
 from neupims.machine.dram.rules import CLOSE, RESULT, cycles_of
 from neupims.machine.dram.state import CLOSED, Blocks, Issued, new_state
 
+PIM_AHEAD = 2
+"""PIM commands that are kept ready; below this, PIM transactions move before reads."""
 SCOPES = {"bank": "bank", "bank_group": "group", "all": "channel"}
 
 
@@ -266,13 +268,15 @@ class Channel:
             return state.reads
         if self.blocked or held or not state.pim_waiting:
             return writes if state.draining else state.reads
-        if state.draining and len(state.pim_commands) >= 2:
+        if state.draining and len(state.pim_commands) >= PIM_AHEAD:
             return writes
-        return state.pim_waiting if len(state.pim_commands) < 2 or not state.reads else state.reads
+        return state.pim_waiting if len(state.pim_commands) < PIM_AHEAD or not state.reads else state.reads
 
     def _held_by_write(self) -> bool:
         """Whether the next PIM transaction reads a row to which a posted write has yet to go."""
         if self.pim is None or not self.pim.ordered_writes:
+            return False
+        if self.dual and len(self.state.pim_commands) >= PIM_AHEAD:
             return False
         head = next((t for t in self.state.pim_waiting if isinstance(t, PimTransaction)), None)
         if head is None or head.command not in (Command.PIM_GWRITE, Command.PIM_HEADER):

@@ -93,12 +93,12 @@ def _header(channel: Channel) -> bool:
         return False
     state.reserved_row = head.row
     state.pim_mode = channel.blocked
-    waits = False
+    waits, keep = False, _keeps_open_row(channel, head.row)
     for bank in range(channel.gates.geometry.banks):
         if channel.dual and state.pim_rows[bank] == CLOSED and state.memory_rows[bank] == head.row:
             if channel.issue_if_ready(Command.PRE, bank):
                 return True
-        elif state.pim_rows[bank] in (CLOSED, head.row):
+        elif state.pim_rows[bank] == CLOSED or (state.pim_rows[bank] == head.row and keep):
             continue
         elif channel.close_pim_row(bank):
             return True
@@ -111,14 +111,24 @@ def _header(channel: Channel) -> bool:
     return True
 
 
+def _keeps_open_row(channel: Channel, row: int) -> bool:
+    """Whether banks that are open on the tile's row may stay open: as published, or when all are.
+
+    With one row buffer a row may also have been opened by an ordinary ACT, in some banks of a group.
+    """
+    assert channel.pim is not None
+    published = channel.pim.row_timing == "published"
+    return published or channel.dual or all(open_row == row for open_row in channel.state.pim_rows)
+
+
 def _tile_estimate(channel: Channel) -> int:
     assert channel.pim is not None
     state, head = channel.state, channel.state.pim_commands[0]
     tile = Tile(head.row, head.groups, head.macs)
     if channel.pim.deadline == "published":
         return published_tile(channel.gates, state.pim_rows, tile)
-    pim = channel.pim
-    return exact_tile(channel.gates, pim.row_buffers, pim.precharge_scope, state.pim_rows, tile, state.cycle)
+    scope = channel.pim.precharge_scope if channel.dual else "bank"
+    return exact_tile(channel.gates, channel.pim.row_buffers, scope, state.pim_rows, tile, state.cycle)
 
 
 def _compute(channel: Channel) -> bool:

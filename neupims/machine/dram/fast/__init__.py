@@ -1,0 +1,1 @@
+"""The channel of `machine.dram.interpreter`, compiled: same rules, same arbitration, same cycles."""

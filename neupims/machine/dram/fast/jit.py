@@ -1,0 +1,47 @@
+"""The one place that knows numba: a decorator that compiles once and keeps the result on disk.
+
+The cache folder is named after the sources of this package and the compiler's version, so that a
+change in one file is never hidden by an older compilation of its callers.
+"""
+
+import hashlib
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _digest() -> str:
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    text = b"".join(path.read_bytes() for path in sources)
+    return hashlib.sha256(text + numba.__version__.encode() + sys.version.encode()).hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Where compiled code is kept: the user's cache, or a temporary folder where that is read-only."""
+    for root in (Path.home() / ".cache", Path(tempfile.gettempdir())):
+        folder = root / "neupims" / _digest()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        return folder
+    raise OSError("neither the user's cache folder nor the temporary folder can be written")
+
+
+_FOLDER = cache_folder()
+
+
+def compiled(function: Function) -> Function:
+    """Compile `function` at its first call."""
+    before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    numba.config.CACHE_DIR = str(_FOLDER)  # type: ignore[attr-defined]
+    try:
+        return numba.njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+    finally:
+        numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
