@@ -2,9 +2,9 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from neupims.hardware.base import Spec
+from neupims.hardware.base import ClockGhz, Spec
 
 AddressField = Literal["row", "rank", "group", "bank", "column", "channel"]
 
@@ -22,9 +22,9 @@ class Organization(Spec):
     """Rows per bank."""
     row_bytes: PositiveInt
     """Bytes of one row in one bank, that is of one row buffer."""
-    burst_length: PositiveInt
-    """Beats of one column access."""
-    bus_bits: PositiveInt
+    burst_length: PositiveInt = Field(multiple_of=2)
+    """Beats of one column access, two per clock."""
+    bus_bits: PositiveInt = Field(multiple_of=8)
     """Width of the data bus of one channel."""
 
     @property
@@ -95,7 +95,7 @@ class Controller(Spec):
     """Requests that each port hands over in one DRAM cycle (a 2 GHz crossbar at 1 GHz DRAM)."""
     row_hit_limit: PositiveInt = 4
     """Column accesses after which an open row may be closed although more hits wait."""
-    drain_above: int = Field(8, ge=0)
+    drain_above: NonNegativeInt = 8
     """Posted writes start to drain above this count when the bank queues are empty."""
     refresh: Literal["rank_staggered", "off"] = "rank_staggered"
 
@@ -116,7 +116,7 @@ class MemorySpec(Spec):
     """One memory system: what a device's channels are made of."""
 
     organization: Organization
-    clock_ghz: PositiveFloat
+    clock_ghz: ClockGhz
     """Command clock; one command per channel and cycle."""
     address_map: tuple[AddressField, ...] = ("row", "rank", "group", "bank", "column", "channel")
     """Fields of a linear address from the most significant one, above the bytes of a burst."""
@@ -129,6 +129,16 @@ class MemorySpec(Spec):
         allowed = ("row", "rank", "group", "bank", "column", "channel")
         if sorted(self.address_map) != sorted(allowed):
             raise ValueError(f"address_map must name each of {', '.join(allowed)} once")
+        return self
+
+    @model_validator(mode="after")
+    def _refresh_leaves_time(self) -> Self:
+        share = self.timing.t_refi_ns / self.organization.ranks
+        if self.controller.refresh != "off" and self.timing.t_rfc_ns >= share:
+            raise ValueError(
+                f"timing.t_rfc_ns {self.timing.t_rfc_ns:g} must be less than timing.t_refi_ns / organization.ranks, "
+                f"that is {share:g}: refresh would leave no time for anything else"
+            )
         return self
 
     @property

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from neupims.hardware.base import Spec
+from neupims.hardware.base import ClockGhz, Spec
 
 
 class SystolicArrays(Spec):
@@ -60,12 +60,12 @@ class NpuSpec(Spec):
     """A systolic-array NPU."""
 
     kind: Literal["npu"] = "npu"
-    clock_ghz: PositiveFloat
+    clock_ghz: ClockGhz
     element_bytes: PositiveInt = 2
     arrays: SystolicArrays
     vector: VectorUnits
     scratchpad: Scratchpad
-    interconnect_cycles: int = Field(1, ge=0)
+    interconnect_cycles: NonNegativeInt = 1
     """Cycles of the NPU clock between core and memory controller, each way."""
     prefetch: Literal["stage", "operator"] = "stage"
     """How far ahead weights are fetched: over the operators of a stage, or inside one operator."""

@@ -24,6 +24,10 @@ class PolicySpec(Spec):
     """Weights, activations and KV at real addresses, or one running counter (published simulator)."""
     stores: Literal["all", "published"] = "all"
     """Every result is written, or only those that the published simulator writes."""
+    value_write: Literal["token", "none"] = "token"
+    """Whether each new token's V goes to its PIM rows at once, one burst for each feature, or not at all."""
+    estimate: Literal["paper", "timing"] = "paper"
+    """Latency estimate that balances channels: the paper's constants, or ones from the timing parameters."""
     all_reduce: bool = True
     head: bool = True
     """Whether embedding, LM head and sampling are part of an iteration."""

@@ -1,0 +1,83 @@
+"""The systems that come with the program are what they say they are."""
+
+from itertools import pairwise
+
+import pytest
+
+from neupims.hardware.inherit import system_files
+from neupims.hardware.load import load_system
+from neupims.hardware.npu import NpuSpec
+from neupims.hardware.system import SystemSpec
+
+SYSTEMS = ["gpu-a100", "neupims", "neupims-authors", "npu-only", "npu-pim", "npu-pim-authors"]
+
+
+def npu_of(system: SystemSpec) -> NpuSpec:
+    assert system.processor.kind == "npu"
+    return system.processor
+
+
+def differing(one: SystemSpec, other: SystemSpec) -> set[str]:
+    """Dotted keys in which two systems differ, their names aside."""
+
+    def flat(data: object, prefix: str = "") -> dict[str, object]:
+        if not isinstance(data, dict):
+            return {prefix: data}
+        return {k: v for key, value in data.items() for k, v in flat(value, f"{prefix}.{key}").items()}
+
+    a, b = flat(one.model_dump()), flat(other.model_dump())
+    return {key[1:] for key in a.keys() | b.keys() if a.get(key) != b.get(key)} - {"name", "title"}
+
+
+def test_names_are_those_of_the_files() -> None:
+    assert list(system_files()) == SYSTEMS
+    assert [load_system(name).name for name in SYSTEMS] == SYSTEMS
+    assert len({load_system(name).title for name in SYSTEMS}) == len(SYSTEMS)
+
+
+@pytest.mark.parametrize("name", [name for name in SYSTEMS if name != "gpu-a100"])
+def test_peaks_of_a_device(name: str) -> None:
+    system = load_system(name)
+    memory, arrays = system.memory, npu_of(system).arrays
+    assert memory is not None
+    assert memory.bandwidth_gb_s == 1024
+    assert memory.organization.bytes == 32 << 30
+    assert memory.organization.banks == 32
+    assert memory.organization.burst_bytes == 64
+    assert memory.organization.bursts_per_row == 16
+    assert arrays.count * arrays.rows * arrays.columns == 131_072
+
+
+def test_one_memory_and_one_link_for_all_npu_systems() -> None:
+    systems = [load_system(name) for name in SYSTEMS if name != "gpu-a100"]
+    assert all(a.memory == b.memory and a.link == b.link for a, b in pairwise(systems))
+
+
+def test_npu_only_and_npu_pim_differ_in_pim_and_attention() -> None:
+    plain, blocked = load_system("npu-only"), load_system("npu-pim")
+    assert plain.pim is None
+    assert {key for key in differing(plain, blocked) if not key.startswith("pim")} == {"policy.attention"}
+
+
+def test_npu_pim_and_neupims_differ_as_the_paper_says() -> None:
+    assert differing(load_system("npu-pim"), load_system("neupims")) == {
+        "pim.row_buffers",
+        "pim.composite_gemv",
+        "policy.channel_packing",
+        "policy.interleaving",
+    }
+
+
+def test_the_authors_differ_in_their_switches() -> None:
+    timing = {"gemv_end", "activation_window", "row_timing", "column_gaps", "deadline", "ordered_writes"}
+    arrays = {"dataflow", "folded", "double_buffered", "starts_in_past"}
+    policy = {"channel_packing", "attention_order", "addresses", "stores", "value_write", "all_reduce", "head"}
+    common = {f"pim.{key}" for key in timing} | {f"processor.arrays.{key}" for key in arrays}
+    common |= {f"policy.{key}" for key in policy} | {"processor.vector.counts", "processor.prefetch"}
+    rate = "pim.front_end.per_cycle"
+    assert differing(load_system("neupims"), load_system("neupims-authors")) == common | {rate}
+    assert differing(load_system("npu-pim"), load_system("npu-pim-authors")) == common | {rate, "pim.front_end.scope"}
+
+
+def test_the_authors_scratchpad_halves_are_68_7_megabytes() -> None:
+    assert npu_of(load_system("neupims-authors")).scratchpad.bytes / 2 == pytest.approx(68.7e6, rel=1e-3)
