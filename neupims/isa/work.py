@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from neupims.isa.memory import INSTRUCTION, RUN
+from neupims.isa.memory import RUN
 
 Records = NDArray[Any]  # structured arrays
 

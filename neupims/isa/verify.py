@@ -1,0 +1,159 @@
+"""Legal plans: what every lowering promises and every machine relies on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from neupims.isa.memory import GWRITE, TILE
+from neupims.isa.work import Loads, NpuWork, PimRequest, PimWork, Plan, Records, Stage, Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The memory that a plan is for."""
+
+    channels: int
+    banks: int
+    """Banks per channel."""
+    rows: int
+    bursts_per_row: int
+    burst_bytes: int
+
+
+def verify(plan: Plan, bounds: Bounds) -> None:
+    """Raise ValueError with the first ten problems of a plan, if it has any."""
+    found = problems(plan, bounds)
+    if found:
+        raise ValueError("illegal plan: " + "; ".join(found[:10]))
+
+
+def problems(plan: Plan, bounds: Bounds) -> list[str]:
+    """Everything that is wrong with a plan, one sentence for each."""
+    found: list[str] = []
+    if len(plan.stages) != len(plan.repeats):
+        found.append(f"{len(plan.stages)} stages have {len(plan.repeats)} repeats")
+    if any(repeats < 1 for repeats in plan.repeats):
+        found.append("a stage is repeated less than once")
+    for stage in plan.stages:
+        found += [f"{stage.name}: {problem}" for problem in _stage(stage, bounds)]
+    return found
+
+
+def _stage(stage: Stage, bounds: Bounds) -> Iterator[str]:
+    for work in stage.npu:
+        if isinstance(work, NpuWork):
+            yield from (f"{work.name}: {problem}" for problem in npu_problems(work, bounds))
+    for work in stage.pim:
+        yield from (f"{work.name}: {problem}" for problem in pim_problems(work, bounds))
+
+
+def npu_problems(work: NpuWork, bounds: Bounds) -> Iterator[str]:
+    """What is wrong with the steps, loads and stores of an operator."""
+    yield from (f"loads: {problem}" for problem in _runs(work.loads.runs, bounds, len(work.loads.bytes), write=False))
+    yield from (f"stores: {problem}" for problem in _runs(work.stores.runs, bounds, len(work.stores.bytes), write=True))
+    yield from _loads(work.loads, bounds)
+    yield from _steps(work.steps, work.loads)
+    yield from _stores(work.stores, len(work.steps))
+
+
+def _runs(runs: Records, bounds: Bounds, blocks: int, write: bool) -> Iterator[str]:
+    limits = (("channel", bounds.channels), ("bank", bounds.banks), ("row", bounds.rows), ("block", blocks))
+    for name, count in limits:
+        if np.any((runs[name] < 0) | (runs[name] >= count)):
+            yield f"a run has a {name} outside 0 to {count - 1}"
+    if np.any((runs["column"] < 0) | (runs["bursts"] < 1)):
+        yield "a run is empty"
+    if np.any(runs["column"] + runs["bursts"] > bounds.bursts_per_row):
+        yield "a run leaves its row"
+    if np.any(np.diff(runs["block"]) < 0):
+        yield "runs are not sorted by block"
+    if np.any(runs["write"] != write):
+        yield "a run goes in the wrong direction"
+
+
+def _loads(loads: Loads, bounds: Bounds) -> Iterator[str]:
+    count = len(loads.bytes)
+    if len(loads.early) != count:
+        yield f"{count} loads have {len(loads.early)} early flags"
+    if np.any(loads.bytes < 1):
+        yield "a load is empty"
+    if np.all((loads.runs["block"] >= 0) & (loads.runs["block"] < count)):
+        moved = np.bincount(loads.runs["block"], loads.runs["bursts"], count) * bounds.burst_bytes
+        if np.any(moved < loads.bytes):
+            yield "the runs of a load hold less than its bytes"
+
+
+def _steps(steps: Records, loads: Loads) -> Iterator[str]:
+    if not len(steps):
+        yield "there are no steps"
+        return
+    wanted = steps["loads"]
+    if np.any(np.diff(wanted) < 0) or wanted[0] < 0:
+        yield "steps do not want ever more loads"
+    if wanted[-1] != len(loads.bytes):
+        yield f"the last step wants {wanted[-1]} of {len(loads.bytes)} loads"
+    if np.any(steps["stream"] < 1):
+        yield "a step streams nothing"
+    if np.any(steps["frees"] < 0) or steps["frees"].sum() != loads.bytes.sum():
+        yield f"steps free {steps['frees'].sum()} of {loads.bytes.sum()} bytes"
+    arrived = np.concatenate(([0], np.cumsum(loads.bytes)))[np.clip(wanted, 0, len(loads.bytes))]
+    if np.any(np.cumsum(steps["frees"]) > arrived):
+        yield "a step frees what is not there yet"
+
+
+def _stores(stores: Stores, steps: int) -> Iterator[str]:
+    if len(stores.step) != len(stores.bytes):
+        yield f"{len(stores.bytes)} stores follow {len(stores.step)} steps"
+    if np.any(np.diff(stores.step) < 0):
+        yield "stores are not in the order of their steps"
+    if np.any((stores.step < 0) | (stores.step >= steps)):
+        yield "a store follows a step that does not exist"
+
+
+def pim_problems(work: PimWork, bounds: Bounds) -> Iterator[str]:
+    """What is wrong with the programs of a sub-batch."""
+    for request in work.requests:
+        for name, program in (("logit", request.logit), ("attend", request.attend)):
+            found = _program(program, request.channel, work.heads, bounds)
+            yield from (f"request {request.request}: {name}: {problem}" for problem in found)
+        yield from (f"request {request.request}: {problem}" for problem in _gates(request))
+        for name, runs in (("scores", request.scores), ("output", request.output)):
+            found = _runs(runs, bounds, 1, write=True)
+            yield from (f"request {request.request}: {name}: {problem}" for problem in found)
+
+
+def _program(program: Records, channel: int, heads: int, bounds: Bounds) -> Iterator[str]:
+    tiles = program[program["kind"] == TILE]
+    if np.any(program["channel"] != channel) or not 0 <= channel < bounds.channels:
+        yield f"an instruction is not for channel {channel}"
+    if not len(program) or program["kind"][0] != GWRITE:
+        yield "the program does not begin with a GWRITE"
+    for name, count in (("bank", bounds.banks), ("row", bounds.rows)):
+        if np.any((program[name] < 0) | (program[name] >= count)):
+            yield f"an instruction has a {name} outside 0 to {count - 1}"
+    if np.any((tiles["groups"] < 1) | (tiles["macs"] < 1)):
+        yield "a tile computes nothing"
+    ends = tiles[tiles["block"] >= 0]
+    reported = np.repeat(ends["block"], ends["groups"]) + _counting(ends["groups"])
+    if sorted(reported.tolist()) != list(range(heads)):
+        yield f"the heads that report are not 0 to {heads - 1}"
+
+
+def _gates(request: PimRequest) -> Iterator[str]:
+    if np.any(request.logit["gate"] != -1):
+        yield "a logit instruction has a gate"
+    if len(request.attend) and (request.attend["gate"][0] != 0 or np.any(request.attend["gate"][1:] != -1)):
+        yield "the attend program does not wait for the scores at its first instruction"
+    feeding = request.scores[request.scores["feeds_pim"] > 0]
+    if np.any(feeding["channel"] != request.channel):
+        yield "scores are written to another channel"
+    sources = request.attend[request.attend["kind"] == GWRITE]
+    read = set(zip(sources["bank"].tolist(), sources["row"].tolist(), strict=True))
+    if len(feeding) and read != set(zip(feeding["bank"].tolist(), feeding["row"].tolist(), strict=True)):
+        yield "the attend program does not read the rows to which the scores are written"
+
+
+def _counting(counts: Records) -> Records:
+    ends = np.cumsum(counts, dtype=np.int64)
+    return np.arange(int(counts.sum())) - np.repeat(ends - counts, counts)

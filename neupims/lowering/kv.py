@@ -1,0 +1,168 @@
+"""Where vectors, keys and values of each request lie in the banks of its channel (spec 5.2)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from neupims.isa.memory import RUN
+from neupims.isa.work import Records
+from neupims.lowering.geometry import Integers, KvGeometry
+
+
+@dataclass(frozen=True, slots=True)
+class KvRows:
+    """Rows of all requests of a batch. Arrays have one entry for each request.
+
+    In each channel the vectors come first, packed into banks and shared by all layers, then for each
+    layer, for each request, its key rows (tile-major, chunk-minor) and its value rows (head, tile, chunk).
+    """
+
+    geometry: KvGeometry
+    channels: Integers
+    lengths: Integers
+    base: int
+    """First row of the vectors, in all channels."""
+    first_vector: Integers
+    """Vectors of earlier requests of the channel."""
+    first_row: Integers
+    """First row of the keys of layer 0."""
+    layer_rows: Integers
+    """Rows from a layer to the next one."""
+
+    def key_row(self, request: Integers, layer: int, tile: Integers, chunk: Integers) -> Integers:
+        """Tile row with the keys of tokens banks * tile and on, for the heads of a chunk."""
+        return self._layer(request, layer) + tile * self.geometry.key_chunks + chunk
+
+    def value_row(self, request: Integers, layer: int, head: Integers, tile: Integers, chunk: Integers) -> Integers:
+        """Tile row with features banks * tile and on of a head, for the tokens of a chunk."""
+        lengths = self.lengths[request]
+        values = self._layer(request, layer) + self.geometry.key_rows(lengths)
+        return values + (head * self.geometry.value_tiles + tile) * self.geometry.value_chunks(lengths) + chunk
+
+    def query(self, request: Integers, chunk: Integers | int) -> tuple[Integers, Integers]:
+        """Bank and row of a chunk of q."""
+        return self._vector(self.first_vector[request] + chunk)
+
+    def scores(self, request: Integers, head: Integers, chunk: Integers) -> tuple[Integers, Integers]:
+        """Bank and row of a chunk of the scores of a head."""
+        index = head * self.geometry.value_chunks(self.lengths[request]) + chunk
+        return self._vector(self.first_vector[request] + self.geometry.key_chunks + index)
+
+    def _layer(self, request: Integers, layer: int) -> Integers:
+        return self.first_row[request] + layer * self.layer_rows[request]
+
+    def _vector(self, index: Integers) -> tuple[Integers, Integers]:
+        row, bank = np.divmod(index, self.geometry.banks)
+        return bank, self.base + row
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRows:
+    """Rows that a batch takes in each channel."""
+
+    vectors: Integers
+    """Rows for q and scores."""
+    layer: Integers
+    """Rows for K and V of one layer."""
+
+
+def channel_rows(geometry: KvGeometry, channels: Integers, lengths: Integers, count: int) -> ChannelRows:
+    """Rows that requests take in each of `count` channels."""
+    vectors = np.bincount(channels, geometry.vectors(lengths), count).astype(np.int64)
+    layer = np.bincount(channels, geometry.rows(lengths), count).astype(np.int64)
+    return ChannelRows(-(-vectors // geometry.banks), layer)
+
+
+def place_rows(geometry: KvGeometry, channels: Integers, lengths: Integers, base: int, layered: bool = True) -> KvRows:
+    """Place a batch from row `base` on; unless `layered`, all layers use the rows of the first one."""
+    used = channel_rows(geometry, channels, lengths, int(channels.max(initial=0)) + 1)
+    return KvRows(
+        geometry=geometry,
+        channels=channels,
+        lengths=lengths,
+        base=base,
+        first_vector=_before(geometry.vectors(lengths), channels),
+        first_row=base + used.vectors[channels] + _before(geometry.rows(lengths), channels),
+        layer_rows=used.layer[channels] * layered,
+    )
+
+
+def _before(values: Integers, channels: Integers) -> Integers:
+    """Sum of the values of earlier entries in the same channel."""
+    order = np.argsort(channels, kind="stable")
+    total = np.cumsum(values[order]) - values[order]
+    starts = np.flatnonzero(np.diff(channels[order], prepend=-1))
+    sizes = np.diff(np.append(starts, len(order)))
+    before = np.empty(len(values), np.int64)
+    before[order] = total - np.repeat(total[starts], sizes)
+    return before
+
+
+@dataclass(frozen=True, slots=True)
+class QkvRows:
+    """The output of the QKV GEMM of one layer: q to its vector rows, the new token's K and V to theirs.
+
+    Columns are q, K and V of all heads; row r belongs to request r, whose newest token is written.
+    """
+
+    kv: KvRows
+    layer: int
+    write_values: bool = True
+
+    def runs(self, rects: Integers, blocks: Integers, write: bool) -> Records:
+        """RUNs of the rectangles."""
+        geometry = self.kv.geometry
+        width = geometry.heads * geometry.head_dim
+        writers = (self._query, self._key, self._value)[: 3 if self.write_values else 2]
+        parts: list[Records] = [np.empty(0, RUN)]
+        for rect, block in zip(rects, blocks.tolist(), strict=True):
+            first, end, left, right = (int(edge) for edge in rect)
+            for part, writer in enumerate(writers):
+                low, high = max(left - part * width, 0), min(right - part * width, width)
+                if low < high:
+                    parts.append(writer(np.arange(first, end), low, high, block))
+        runs = np.concatenate(parts)
+        runs["write"], runs["feeds_pim"] = write, write
+        return runs
+
+    def _query(self, request: Integers, low: int, high: int, block: int) -> Records:
+        chunk, column, bursts = self._chunks(low, high)
+        bank, row = self.kv.query(request[:, None], chunk)
+        return pim_runs(self.kv.channels[request][:, None], bank, row, column, bursts, block)
+
+    def _key(self, request: Integers, low: int, high: int, block: int) -> Records:
+        chunk, column, bursts = self._chunks(low, high)
+        tile, bank = np.divmod(self.kv.lengths[request][:, None] - 1, self.kv.geometry.banks)
+        row = self.kv.key_row(request[:, None], self.layer, tile, chunk)
+        return pim_runs(self.kv.channels[request][:, None], bank, row, column, bursts, block)
+
+    def _value(self, request: Integers, low: int, high: int, block: int) -> Records:
+        geometry = self.kv.geometry
+        head, feature = np.divmod(np.arange(low, high), geometry.head_dim)
+        tile, bank = np.divmod(feature, geometry.banks)
+        chunk, token = np.divmod(self.kv.lengths[request][:, None] - 1, geometry.row_elements)
+        row = self.kv.value_row(request[:, None], self.layer, head, tile, chunk)
+        column = token * geometry.element_bytes // geometry.burst_bytes
+        return pim_runs(self.kv.channels[request][:, None], bank, row, column, 1, block)
+
+    def _chunks(self, low: int, high: int) -> tuple[Integers, Integers, Integers]:
+        """Rows that hold numbers [low, high) of q or a key: chunk, first burst, bursts."""
+        geometry = self.kv.geometry
+        size = geometry.chunk_elements
+        chunk = np.arange(low // size, -(-high // size))
+        start = np.maximum(low - chunk * size, 0) * geometry.element_bytes // geometry.burst_bytes
+        end = np.minimum(high - chunk * size, size) * geometry.element_bytes
+        return chunk, start, -(-end // geometry.burst_bytes) - start
+
+
+def pim_runs(
+    channel: ArrayLike, bank: ArrayLike, row: ArrayLike, column: ArrayLike, bursts: ArrayLike, block: ArrayLike
+) -> Records:
+    """RUNs that write to rows that PIM reads; the arguments are broadcast against each other."""
+    fields = {"channel": channel, "bank": bank, "row": row, "column": column, "bursts": bursts, "block": block}
+    runs = np.zeros(np.broadcast_shapes(*(np.shape(value) for value in fields.values())), RUN)
+    for name, value in fields.items():
+        runs[name] = value
+    runs["write"] = runs["feeds_pim"] = 1
+    return runs.ravel()

@@ -1,0 +1,114 @@
+"""Decode attention in the PIM banks: the programs of each request, its scores and its output."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neupims.isa.work import PimRequest, PimWork, Records
+from neupims.lowering.gemv import Programs, attend_programs, logit_programs, score_runs, without_vector_rows
+from neupims.lowering.geometry import Integers, KvGeometry
+from neupims.lowering.kv import KvRows, pim_runs
+from neupims.lowering.places import Place, rectangles
+from neupims.lowering.storage import CounterStorage
+from neupims.lowering.target import Target
+from neupims.request import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class PimAttention:
+    """What the attention of all layers has in common."""
+
+    kv: KvRows
+    context: Place
+    """[tokens, heads * head_dim], the input of the projection."""
+    macs_per_bank: int
+
+
+def lower_pim_attention(
+    name: str, batch: Batch, first_token: int, layer: int, attention: PimAttention, target: Target
+) -> PimWork:
+    """Attention of a sub-batch whose first request is number `first_token` of the whole batch."""
+    kv, geometry = attention.kv, attention.kv.geometry
+    requests = np.arange(first_token, first_token + len(batch))
+    logit = logit_programs(kv, layer, requests, attention.macs_per_bank)
+    attend = attend_programs(kv, layer, requests, attention.macs_per_bank)
+    writes = _written(requests, attention, target)
+    if isinstance(target.storage, CounterStorage):
+        logit, attend = _sourceless(logit), _sourceless(attend)
+    rows = zip(batch, kv.channels[requests].tolist(), logit.split(), attend.split(), *writes, strict=True)
+    return PimWork(
+        name=name,
+        heads=geometry.heads,
+        head_dim=geometry.head_dim,
+        requests=tuple(
+            PimRequest(request.id, channel, request.length, k, v, scores, output)
+            for request, channel, k, v, scores, output in rows
+        ),
+        macs=attention_macs(geometry.heads, geometry.head_dim, kv.lengths[requests]),
+    )
+
+
+def attention_macs(heads: int, head_dim: int, lengths: Integers) -> int:
+    """Multiply-accumulates of logits and attends of one token for each context length."""
+    return 2 * heads * head_dim * int(lengths.sum())
+
+
+def _sourceless(programs: Programs) -> Programs:
+    return Programs(without_vector_rows(programs.instructions), programs.counts)
+
+
+def _written(requests: Integers, attention: PimAttention, target: Target) -> tuple[list[Records], list[Records]]:
+    if isinstance(target.storage, CounterStorage):
+        return _published_writes(attention.kv, requests, target.storage, target.policy.stores == "all")
+    return _score_writes(attention.kv, requests), _context_writes(requests, attention)
+
+
+def _score_writes(kv: KvRows, requests: Integers) -> list[Records]:
+    """Scores to the rows from which PIM reads them."""
+    owner, channel, bank, row, bursts = score_runs(kv, requests)
+    return _parts(pim_runs(channel, bank, row, 0, bursts, 0), owner, len(requests))
+
+
+def _context_writes(requests: Integers, attention: PimAttention) -> list[Records]:
+    """Attention output of each request to the input of the projection."""
+    width = attention.kv.geometry.heads * attention.kv.geometry.head_dim
+    rects = rectangles(requests, requests + 1, 0, width)
+    runs = attention.context.runs(rects, np.arange(len(requests)), True)
+    owner = runs["block"].astype(np.int64)
+    runs["block"] = 0
+    return _parts(runs, owner, len(requests))
+
+
+def _published_writes(
+    kv: KvRows, requests: Integers, storage: CounterStorage, complete: bool
+) -> tuple[list[Records], list[Records]]:
+    """Scores from the running counter; outputs too, but published only beyond one value row (spec 10, item 13).
+
+    With several chunks of tokens the published simulator writes each head once for each of its tiles.
+    """
+    lengths, order = kv.lengths[requests], np.arange(len(requests))
+    geometry = kv.geometry
+    scores = storage.take(geometry.heads * lengths * geometry.element_bytes, order, True)
+    output = _published_output(geometry, lengths)
+    if complete:
+        output = np.full_like(lengths, geometry.heads * geometry.head_dim * geometry.element_bytes)
+    written = storage.take(output[output > 0], order[output > 0], True)
+    return _blockwise(scores, len(requests)), _blockwise(written, len(requests))
+
+
+def _published_output(geometry: KvGeometry, lengths: Integers) -> Integers:
+    several = geometry.value_chunks(lengths) > 1
+    return several * geometry.heads * geometry.value_tiles * geometry.head_dim * geometry.element_bytes
+
+
+def _blockwise(runs: Records, count: int) -> list[Records]:
+    owner = runs["block"].astype(np.int64)
+    runs["block"] = 0
+    return _parts(runs, owner, count)
+
+
+def _parts(runs: Records, owner: Integers, count: int) -> list[Records]:
+    """Runs of each of `count` requests; owners ascend."""
+    return np.split(runs, np.searchsorted(owner, np.arange(1, count)))
+
+

@@ -1,0 +1,139 @@
+"""From an outline of stages to a plan: every operator of a decode iteration as work for one device."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from neupims.errors import ConfigError
+from neupims.hardware.memory import MemorySpec
+from neupims.hardware.npu import NpuSpec
+from neupims.hardware.system import SystemSpec
+from neupims.isa.outline import Outline, Part, StageOutline
+from neupims.isa.work import PimWork, Plan, Stage
+from neupims.lowering.decoder import DecoderShape, Shard, shard
+from neupims.lowering.kv import KvRows
+from neupims.lowering.layer import (
+    PARTS,
+    Device,
+    Program,
+    Tokens,
+    embedding_part,
+    head_part,
+    pim_attention,
+    stream_attention,
+)
+from neupims.lowering.memory_map import address_map
+from neupims.lowering.placement import place
+from neupims.lowering.storage import CounterStorage, PlacedStorage, Storage
+from neupims.lowering.target import Cost, Target
+from neupims.request import Batch, Request
+
+PUBLISHED_WRAP = 10
+"""The running counter of addresses wraps after this many times E * E / TP bytes (spec 4.3)."""
+
+
+def lower_decode(
+    shape: DecoderShape,
+    system: SystemSpec,
+    sub_batches: Sequence[Batch],
+    outline: Outline,
+    cost: Cost,
+    *,
+    tp: int = 1,
+    pp: int = 1,
+    head: bool | None = None,
+) -> Plan:
+    """Plan of one decode iteration on one device of a group of `tp`.
+
+    Args:
+        shape: The whole model; the capacity check counts layers / pp of its layers.
+        system: A system with an NPU.
+        sub_batches: One or two sub-batches, not empty; their requests have channels if attention runs in PIM.
+        outline: Which parts run in which stage.
+        cost: Cycles of STEPs on the arrays, for the choice of the dataflow.
+        tp: Devices that share each layer.
+        pp: Devices that share the layers.
+        head: Whether embedding, LM head and sampling are added; None leaves it to the system's policy.
+
+    Raises:
+        ModelError: the model cannot be divided like this.
+        ConfigError: the system has no NPU.
+        CapacityError: the batch does not fit.
+    """
+    if not all(sub_batches):
+        raise ValueError("a sub-batch is empty")
+    requests = [request for sub_batch in sub_batches for request in sub_batch]
+    device = build_device(shard(shape, tp, pp), system, requests, len(requests), cost, tp)
+    spans = _spans(sub_batches)
+    stages = [_stage(device, stage, spans, sub_batches) for stage in outline]
+    repeats = [stage.repeats for stage in outline]
+    if system.policy.head if head is None else head:
+        whole = Tokens(0, len(requests))
+        positions = np.array([request.length - 1 for request in requests])
+        stages.insert(0, Stage("in", npu=embedding_part(device, whole, positions)))
+        stages.append(Stage("out", npu=head_part(device, whole, device.placement.region.activations.residual)))
+        repeats = [1, *repeats, 1]
+    return Plan(tuple(stages), tuple(repeats))
+
+
+def build_device(
+    part: Shard, system: SystemSpec, requests: Sequence[Request], tokens: int, cost: Cost, tp: int
+) -> Device:
+    """Place a model's share, `tokens` tokens of activations and the cache of the requests."""
+    npu, memory = npu_of(system)
+    kind = CACHES[system.policy.attention, system.policy.addresses]
+    placement = place(part, requests, tokens, npu, memory, kind)
+    rate = memory.bandwidth_gb_s / npu.clock_ghz
+    target = Target(npu, system.policy, _storage(system, part, memory), rate, cost, tp)
+    return Device(part, placement, target, system.pim.macs_per_bank if system.pim else 0)
+
+
+CACHES = {
+    ("pim", "placed"): "banks",
+    ("pim", "counter"): "published",
+    ("stream", "placed"): "linear",
+    ("stream", "counter"): "linear",
+}
+"""Where the KV cache lies, by policy.attention and policy.addresses."""
+
+
+def npu_of(system: SystemSpec) -> tuple[NpuSpec, MemorySpec]:
+    """The NPU and the simulated memory of a system; ConfigError if it has none."""
+    if system.processor.kind != "npu" or system.memory is None:
+        raise ConfigError(
+            f"{system.name}: processor.kind: a plan is made for an npu, not for a {system.processor.kind}; "
+            f"a {system.processor.kind} is timed as a roofline"
+        )
+    return system.processor, system.memory
+
+
+def _storage(system: SystemSpec, part: Shard, memory: MemorySpec) -> Storage:
+    if system.policy.addresses == "placed":
+        return PlacedStorage()
+    wrap = PUBLISHED_WRAP * part.width * part.attention_width
+    return CounterStorage(address_map(memory), wrap, part.element_bytes)
+
+
+def _spans(sub_batches: Sequence[Batch]) -> list[Tokens]:
+    ends = np.cumsum([len(sub_batch) for sub_batch in sub_batches]).tolist()
+    tags = [f"@sb{index + 1}" if len(sub_batches) > 1 else "" for index in range(len(sub_batches))]
+    return [Tokens(end - len(batch), end, tag) for end, batch, tag in zip(ends, sub_batches, tags, strict=True)]
+
+
+def _stage(device: Device, outline: StageOutline, spans: list[Tokens], sub_batches: Sequence[Batch]) -> Stage:
+    npu: Program = ()
+    for part in outline.npu:
+        npu += PARTS[part.operators](device, part.layer, spans[part.sub_batch])
+    cache = device.placement.cache
+    if isinstance(cache, KvRows):
+        return Stage(outline.name, npu, _pim(device, cache, outline.attention, spans, sub_batches))
+    streamed = (stream_attention(device, cache, part.layer, spans[part.sub_batch]) for part in outline.attention)
+    return Stage(outline.name, (*npu, *streamed))
+
+
+def _pim(
+    device: Device, cache: KvRows, parts: Sequence[Part], spans: list[Tokens], sub_batches: Sequence[Batch]
+) -> tuple[PimWork, ...]:
+    return tuple(
+        pim_attention(device, cache, part.layer, spans[part.sub_batch], sub_batches[part.sub_batch]) for part in parts
+    )

@@ -1,0 +1,126 @@
+"""Which channel serves which request (spec 6.3, Algorithm 2)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from neupims.errors import CapacityError, RequestError
+from neupims.request import Batch, Request
+from neupims.scheduling.estimate import Estimate
+
+
+class Capacity(Protocol):
+    """Room of each channel, in units of choice."""
+
+    @property
+    def limit(self) -> int:
+        """What one channel holds."""
+        ...
+
+    @property
+    def need(self) -> Callable[[int], int]:
+        """What a request of the given length takes."""
+        ...
+
+
+class _Channels:
+    """Load and room of each channel while requests are placed."""
+
+    def __init__(self, count: int, estimate: Estimate, capacity: Capacity | None) -> None:
+        self.load = [0] * count
+        self.used = [0] * count
+        self.turn = 0
+        """Channel that round robin tries next."""
+        self._estimate = estimate
+        self._capacity = capacity
+
+    def has_room(self, channel: int, request: Request) -> bool:
+        if self._capacity is None:
+            return True
+        return self.used[channel] + self._capacity.need(request.length) <= self._capacity.limit
+
+    def add(self, channel: int, request: Request) -> None:
+        self.load[channel] += self._estimate(request.length)
+        self.used[channel] += self._capacity.need(request.length) if self._capacity else 0
+
+    def open_to(self, request: Request) -> list[int]:
+        """Channels with room, from channel 0; CapacityError if there are none."""
+        channels = [channel for channel in range(len(self.load)) if self.has_room(channel, request)]
+        if not channels and self._capacity:
+            raise CapacityError(
+                f"no channel has room for request {request.id} of {request.length} tokens, which needs "
+                f"{self._capacity.need(request.length):,} rows; the emptiest has "
+                f"{self._capacity.limit - min(self.used):,} left: lower --batch, or raise --tp or --pp"
+            )
+        return channels
+
+
+Policy = Callable[[Sequence[Request], _Channels], list[int]]
+"""Requests without a channel, in file order, to a channel for each."""
+
+
+def min_load(requests: Sequence[Request], channels: _Channels) -> list[int]:
+    """Longest first, each to the channel of least estimated load; the lowest one on ties."""
+    chosen = [0] * len(requests)
+    for index in sorted(range(len(requests)), key=lambda index: -requests[index].length):
+        request = requests[index]
+        channel = min(channels.open_to(request), key=lambda channel: channels.load[channel])
+        channels.add(channel, request)
+        chosen[index] = channel
+    return chosen
+
+
+def round_robin(requests: Sequence[Request], channels: _Channels) -> list[int]:
+    """Each to the next channel in turn that still has room."""
+    chosen: list[int] = []
+    for request in requests:
+        count = len(channels.load)
+        channel = min(channels.open_to(request), key=lambda channel: (channel - channels.turn) % count)
+        channels.add(channel, request)
+        channels.turn = (channel + 1) % count
+        chosen.append(channel)
+    return chosen
+
+
+def given(requests: Sequence[Request], channels: _Channels) -> list[int]:
+    """The channels of the request file; RequestError for requests that have none."""
+    if requests:
+        raise RequestError(
+            f"request {requests[0].id} has no channel, and policy.channel_packing is 'given'; add a ch_idx column "
+            f"to the request file, or choose min_load or round_robin"
+        )
+    return []
+
+
+POLICIES: dict[str, Policy] = {"min_load": min_load, "round_robin": round_robin, "given": given}
+
+
+def pack_channels(
+    policy: str, requests: Sequence[Request], channels: int, estimate: Estimate, capacity: Capacity | None = None
+) -> Batch:
+    """Give every request a channel; those that have one keep it and count as present load.
+
+    The batch is ordered by channel, and by the order of `requests` inside a channel.
+
+    Raises:
+        RequestError: a request names a channel that does not exist, or has none although it should.
+        CapacityError: no channel has room for a request.
+    """
+    state = _Channels(channels, estimate, capacity)
+    for request in requests:
+        if request.channel is not None:
+            _check(request, channels)
+            state.add(request.channel, request)
+    free = [index for index, request in enumerate(requests) if request.channel is None]
+    placed = list(requests)
+    for index, channel in zip(free, POLICIES[policy]([requests[index] for index in free], state), strict=True):
+        placed[index] = replace(requests[index], channel=channel)
+    return tuple(sorted(placed, key=lambda request: request.channel or 0))
+
+
+def _check(request: Request, channels: int) -> None:
+    if request.channel is not None and not 0 <= request.channel < channels:
+        raise RequestError(
+            f"request {request.id}: channel {request.channel} does not exist; this memory has channels "
+            f"0 to {channels - 1}"
+        )
