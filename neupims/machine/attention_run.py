@@ -1,0 +1,210 @@
+"""Decode attention in progress: logits in the banks, softmax on the vector units, attention in the banks.
+
+Scores go back to memory because PIM_GWRITE reads them there; the attention output goes to memory for
+the projection. Where a head leaves the banks in several parts, the vector units add them.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from simpy.events import Event
+
+from neupims.events.join import Join
+from neupims.isa.work import PimWork, Records
+from neupims.machine.core import Core
+from neupims.machine.outcome import OperatorSpan
+from neupims.machine.pim_batch import Phase, Writes, departures, pipelined
+from neupims.machine.transfers import NEVER, OPERATOR, PIM_PORT, STEP
+from neupims.machine.vector import row_latency
+
+
+class AttentionRun:
+    """State of a PimWork from its first instruction to its last acknowledged output."""
+
+    def __init__(self, work: PimWork, core: Core) -> None:
+        pim, memory = core.system.pim, core.system.memory
+        if pim is None or memory is None:
+            raise ValueError(f"{work.name}: {core.system.name} has no PIM")
+        self.work, self.core, self._pim, self._memory = work, core, pim, memory.organization
+        requests, transfers = work.requests, core.transfers
+        self._logit = Phase([r.logit for r in requests], work.heads, transfers)
+        self._attend = Phase([r.attend for r in requests], work.heads, transfers)
+        self._scores = Writes([r.scores for r in requests], transfers)
+        self._output = Writes([r.output for r in requests], transfers)
+        self._softmax = [self._latency("softmax", r.length) for r in requests]
+        self._sum = self._latency("partial_sum", self._memory.banks)
+        self._whole_logits = [-(-r.length // self._memory.banks) for r in requests]
+        self._whole_output = -(-work.head_dim // self._memory.banks)
+        self.finished = Event(core.env)
+        self._softmax_busy = self._add_busy = 0
+        self._softmax_span: tuple[int, int] = (0, 0)
+
+    def _latency(self, kind: str, elements: int) -> int:
+        return row_latency(kind, elements, self.core.npu.vector, self.core.npu.element_bytes)
+
+    # Beginning and end ----------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start the work now."""
+        now, count = self.core.now, len(self.work.requests)
+        self.start = self._logit_end = now
+        self._attend_start: int | None = None
+        self._softmax_span = (0, now)
+        self._scores_known = PendingWrites(self._scores, count, self.core, self._scored)
+        self._output_known = PendingWrites(self._output, count, self.core, self._finish_at)
+        self._logits = [Join(self.work.heads, now, partial(self._request_scored, i)) for i in range(count)]
+        self._heads = [Join(self.work.heads, now, partial(self._request_attended, i)) for i in range(count)]
+        ORDERS[self.core.system.policy.attention_order](self)
+
+    def _finish_at(self, time: int) -> None:
+        self.end = time
+        self.core.agenda.at(time, (OPERATOR, 1), self._finish)
+
+    def _finish(self) -> None:
+        self.finished.succeed()
+
+    def spans(self) -> tuple[OperatorSpan, ...]:
+        """What the work did, once it has finished."""
+        name, burst = self.work.name, self._memory.burst_bytes
+        macs, clock = self.work.macs // 2, self.core.clock
+        first_attend = self._scores_known.earliest if self._attend_start is None else self._attend_start
+        times = ((self.start, self._logit_end), self._softmax_span, (first_attend, self.end))
+        read = (self._logit.bursts * burst, 0, self._attend.bursts * burst)
+        written = (self._scores.bursts * burst, 0, self._output.bursts * burst)
+        busy = (0, clock.ps(self._softmax_busy), 0)
+        rows = zip(PARTS, times, (macs, 0, self.work.macs - macs), read, written, busy, strict=True)
+        return tuple(
+            OperatorSpan(f"{name}.{part}", kind, unit, start, end, m, 0, r, w, b)
+            for (part, kind, unit), (start, end), m, r, w, b in rows
+        )
+
+    # Instructions ---------------------------------------------------------------------------
+
+    def run_with_barrier(self) -> None:
+        """All logits now; the attends when every score has been written."""
+        self._expect_logits()
+        self._dispatch(self._logit.records)
+
+    def run_by_request(self) -> None:
+        """All programs now, each attend held until the scores of its request have been written."""
+        self._expect_logits()
+        self._expect_attends()
+        self._dispatch(pipelined(self.work.requests, self._logit, self._attend, self._scores))
+
+    def _dispatch(self, records: Records) -> None:
+        key = 2 * len(self.work.requests)
+        for cycles, part in departures(records, self._pim, self._memory.channels):
+            self.core.transfers.send_pim(self.core.now + self.core.transfers.clock.ps(cycles), key, part)
+            key += 1
+
+    def _expect(self, phase: Phase, handler: Callable[[int], None], shortest: int) -> None:
+        """Call `handler` for each result; until all are known, answers may follow after `shortest` NPU cycles."""
+        transfers = self.core.transfers
+        window = transfers.reaction(self.core.ahead.result, self.core.clock.ps(shortest))
+        transfers.holds.add(window)
+        known = Join(phase.count, 0, lambda _: transfers.holds.remove(window))
+
+        def handle(block: int) -> None:
+            handler(block)
+            known.count_down(0)
+
+        transfers.watch(phase.first, phase.count, handle)
+
+    # Logits and softmax ---------------------------------------------------------------------
+
+    def _expect_logits(self) -> None:
+        self._expect(self._logit, self._logit_known, min(self._softmax))
+
+    def _logit_known(self, block: int) -> None:
+        arrival = int(self.core.transfers.arrived[block])
+        self.core.agenda.at(arrival, (STEP, 1, block), partial(self._run_softmax, block))
+
+    def _run_softmax(self, block: int) -> None:
+        request = self._logit.request_of(block)
+        extra = int(self._logit.parts[block - self._logit.first]) - self._whole_logits[request]
+        latency = self._softmax[request] + max(0, extra) * self._sum
+        end = self._issue(latency)
+        first, last = self._softmax_span
+        self._softmax_span = (first if self._softmax_busy else self.core.now, max(last, end))
+        self._softmax_busy += latency
+        self._logits[request].count_down(end)
+
+    def _issue(self, latency: int) -> int:
+        clock = self.core.clock
+        return clock.ps(self.core.vector.issue(1, latency, clock.edge(self.core.now)))
+
+    def _request_scored(self, request: int, time: int) -> None:
+        self._scores_known.send(request, time, key=request)
+
+    def _scored(self, time: int) -> None:
+        """All scores of the batch have been written at `time`."""
+        self._logit_end = time
+        if self.core.system.policy.attention_order == "barrier":
+            self.core.agenda.at(time, (OPERATOR, 1), self._begin_attends)
+
+    # Attends --------------------------------------------------------------------------------
+
+    def _begin_attends(self) -> None:
+        self._attend_start = self.core.now
+        self._expect_attends()
+        self._dispatch(self._attend.records)
+
+    def _expect_attends(self) -> None:
+        self._expect(self._attend, self._attend_known, 0)
+
+    def _attend_known(self, block: int) -> None:
+        arrival = int(self.core.transfers.arrived[block])
+        extra = int(self._attend.parts[block - self._attend.first]) - self._whole_output
+        if extra > 0:
+            self.core.agenda.at(arrival, (STEP, 2, block), partial(self._add_parts, block, extra))
+        else:
+            self._heads[self._attend.request_of(block)].count_down(arrival)
+
+    def _add_parts(self, block: int, extra: int) -> None:
+        self._heads[self._attend.request_of(block)].count_down(self._issue(extra * self._sum))
+
+    def _request_attended(self, request: int, time: int) -> None:
+        self._output_known.send(request, time, key=len(self.work.requests) + request)
+
+
+class PendingWrites:
+    """Writes of the requests of a batch, some of which may have none; `action` gets the time of the last."""
+
+    def __init__(self, writes: Writes, requests: int, core: Core, action: Callable[[int], None]) -> None:
+        self._writes, self._core = writes, core
+        self._known = Join(requests, core.now, action)
+        self._unsent = writes.count
+        self.earliest = NEVER
+        """When the first of them is complete."""
+        self._all_known = Join(writes.count, 0, lambda _: None)
+        core.transfers.watch(writes.first, writes.count, self._learn)
+
+    @property
+    def _window(self) -> int:
+        return self._core.transfers.reaction(self._core.ahead.access, 0)
+
+    def send(self, request: int, time: int, key: int) -> None:
+        """The results of `request` leave at `time`."""
+        if request in self._writes:
+            self._core.transfers.send(time, key, self._writes.of(request), PIM_PORT, self._left)
+        else:
+            self._known.count_down(time)
+
+    def _left(self) -> None:
+        self._unsent -= 1
+        if self._unsent == 0:
+            self._core.transfers.holds.add(self._window)
+
+    def _learn(self, block: int) -> None:
+        self._all_known.count_down(0)
+        if self._all_known.left == 0:
+            self._core.transfers.holds.remove(self._window)
+        arrival = int(self._core.transfers.arrived[block])
+        self.earliest = min(self.earliest, arrival)
+        self._known.count_down(arrival)
+
+
+Order = Callable[[AttentionRun], None]
+
+ORDERS: dict[str, Order] = {"barrier": AttentionRun.run_with_barrier, "request": AttentionRun.run_by_request}
+PARTS = (("logit", "attention", "pim"), ("softmax", "softmax", "vector"), ("attend", "attention", "pim"))

@@ -1,0 +1,62 @@
+"""What the programs of one device share: time, memory, vector units and scratchpad."""
+
+from dataclasses import dataclass
+
+from simpy.core import Environment
+
+from neupims.events.agenda import Agenda
+from neupims.events.clock import Clock
+from neupims.hardware.npu import NpuSpec
+from neupims.hardware.system import SystemSpec
+from neupims.machine.scratchpad import ScratchpadBudget
+from neupims.machine.transfers import LONGEST_WINDOW, Ahead, MemoryModel, Transfers, known_ahead
+from neupims.machine.vector import VectorPool
+from neupims.units import period_ps
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """One NPU with its memory. The parts carry the state; the record only holds them together."""
+
+    system: SystemSpec
+    npu: NpuSpec
+    env: Environment
+    agenda: Agenda
+    clock: Clock
+    """Of the NPU."""
+    transfers: Transfers
+    ahead: Ahead
+    vector: VectorPool
+    scratchpad: ScratchpadBudget
+
+    @property
+    def now(self) -> int:
+        """Time in picoseconds."""
+        return int(self.env.now)
+
+
+def new_core(system: SystemSpec, memory: MemoryModel, longest_window: int = LONGEST_WINDOW) -> Core:
+    """A core at rest whose time begins at that of `memory`.
+
+    Raises:
+        ValueError: the system has no NPU or no simulated memory.
+    """
+    npu, spec = system.processor, system.memory
+    if not isinstance(npu, NpuSpec) or spec is None:
+        raise ValueError(f"{system.name}: only an NPU with a simulated memory can run a plan")
+    clock, dram = Clock(period_ps(npu.clock_ghz)), Clock(period_ps(spec.clock_ghz))
+    env = Environment(dram.ps(memory.now))
+    agenda = Agenda(env)
+    away = clock.ps(npu.interconnect_cycles)
+    transfers = Transfers(memory, dram, env, agenda, away, longest_window)
+    return Core(
+        system,
+        npu,
+        env,
+        agenda,
+        clock,
+        transfers,
+        known_ahead(spec),
+        VectorPool(npu.vector),
+        ScratchpadBudget(npu.scratchpad),
+    )

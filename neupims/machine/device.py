@@ -1,0 +1,79 @@
+"""One device and its memory running a plan, stage by stage."""
+
+from collections.abc import Callable, Generator
+
+from simpy.events import Event
+
+from neupims.events.coupling import run_coupled
+from neupims.hardware.system import SystemSpec
+from neupims.isa.work import Plan, Stage
+from neupims.machine.core import Core, new_core
+from neupims.machine.npu_program import NpuProgram
+from neupims.machine.outcome import DeviceResult, MemoryCounts, OperatorSpan, StageSpan
+from neupims.machine.pim_program import PimProgram
+from neupims.machine.transfers import LONGEST_WINDOW, MemoryModel
+
+Progress = Callable[[str, int, int], None]
+
+
+def run_plan(
+    plan: Plan,
+    system: SystemSpec,
+    memory: MemoryModel,
+    progress: Progress | None = None,
+    longest_window: int = LONGEST_WINDOW,
+) -> DeviceResult:
+    """Simulate every stage of `plan` once, in order, on a device whose memory is `memory`.
+
+    `progress(stage, index, count)` is called when a stage begins. `longest_window` limits how many
+    cycles the memory may be run ahead of the device; results do not depend on it.
+
+    Raises:
+        ValueError: the system has no NPU, no simulated memory, or no PIM for a plan that needs it.
+        RuntimeError: the plan cannot end (a load larger than the scratchpad, a gate that never opens).
+    """
+    core = new_core(system, memory, longest_window)
+    stages = StageSequence(plan, core, progress)
+    process = core.env.process(stages.run())
+    windows = run_coupled(core.env, core.transfers, core.transfers.clock, process)
+    return DeviceResult(tuple(stages.spans()), windows)
+
+
+class StageSequence:
+    """Stages with a barrier between them: both programs of a stage begin together, and all end before the next."""
+
+    def __init__(self, plan: Plan, core: Core, progress: Progress | None) -> None:
+        self.plan, self.core, self.progress = plan, core, progress
+        self._times: list[tuple[int, int]] = []
+        self._operators: list[tuple[OperatorSpan, ...]] = []
+        self._counts = [core.transfers.counts()]
+
+    def run(self) -> Generator[Event, None, None]:
+        """The SimPy process."""
+        for index, stage in enumerate(self.plan.stages):
+            if self.progress is not None:
+                self.progress(stage.name, index, len(self.plan.stages))
+            yield from self._run_stage(stage)
+        yield self.core.env.timeout(self.core.transfers.interconnect_ps)
+
+    def _run_stage(self, stage: Stage) -> Generator[Event, None, None]:
+        start, env = self.core.now, self.core.env
+        npu, pim = NpuProgram(stage.npu, self.core), PimProgram(stage.pim, self.core)
+        yield env.all_of([env.process(npu.run()), env.process(pim.run())])
+        self._times.append((start, self.core.now))
+        self._operators.append((*npu.spans, *pim.spans))
+        env.process(self._count())
+
+    def _count(self) -> Generator[Event, None, None]:
+        """Read the counters when the stage's end is seen at the memory."""
+        yield self.core.env.timeout(self.core.transfers.interconnect_ps)
+        self._counts.append(self.core.transfers.counts())
+
+    def spans(self) -> Generator[StageSpan, None, None]:
+        """What happened in each stage."""
+        rows = zip(self.plan.stages, self.plan.repeats, self._times, self._operators, strict=True)
+        for index, (stage, repeats, (start, end), operators) in enumerate(rows):
+            yield StageSpan(stage.name, start, end, repeats, operators, self._added(index))
+
+    def _added(self, index: int) -> MemoryCounts:
+        return self._counts[index + 1].since(self._counts[index])

@@ -1,0 +1,173 @@
+"""Which loads go to memory, and when: the fetch side of the NPU program.
+
+Loads of the operator at hand leave in order as soon as the scratchpad has room. With
+`prefetch: stage`, loads of later operators that depend on nothing (weights, KV cache) follow: into at
+most half of the scratchpad, and by a fetch engine that looks every `POLL_CYCLES` whether it has less
+than two such periods' worth of peak bandwidth outstanding, so that stores and urgent loads never wait
+behind more than that.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neupims.isa.work import Loads, Records
+from neupims.machine.core import Core
+from neupims.machine.transfers import LOADER, NPU_PORT, parts_of
+
+Ints = NDArray[np.int64]
+
+POLL_CYCLES = 128
+"""Period of the fetch engine, in DRAM cycles."""
+
+
+class LoadQueue:
+    """The loads of one operator and which of them have left."""
+
+    def __init__(self, loads: Loads, core: Core) -> None:
+        self.bytes, self.early = loads.bytes, loads.early
+        self._runs = loads.runs
+        self._offsets = np.searchsorted(loads.runs["block"], np.arange(len(loads.bytes) + 1))
+        self.first = core.transfers.register(parts_of(loads.runs, len(loads.bytes)))
+        self.waiting = np.ones(len(loads.bytes), np.bool_)
+        self.ahead = 0
+        """Bytes taken before the operator began."""
+
+    def take(self, chosen: Ints) -> Records:
+        """Mark loads as gone; returns their runs with the ids of their blocks."""
+        self.waiting[chosen] = False
+        cuts = np.flatnonzero(np.diff(chosen) > 1) + 1
+        parts = [self._slice(part) for part in np.split(chosen, cuts)]
+        runs = np.concatenate(parts)
+        runs["block"] += self.first
+        return runs
+
+    def _slice(self, chosen: Ints) -> NDArray[Any]:
+        return self._runs[self._offsets[chosen[0]] : self._offsets[chosen[-1] + 1]]
+
+
+class Loader:
+    """Feeds the loads of a stage's operators to memory."""
+
+    def __init__(self, core: Core, queues: Sequence[LoadQueue | None]) -> None:
+        self.core, self.queues = core, queues
+        self.index = 0
+        self.blocked = False
+        """Whether the next load waits for room in the scratchpad."""
+        self._round = 0
+        self._out: list[tuple[Ints, Ints]] = []
+        self._sent = 0
+        memory = core.system.memory
+        assert memory is not None
+        per_cycle = memory.organization.channels * memory.organization.bus_bits // 4
+        self._limit = 2 * POLL_CYCLES * per_cycle
+        largest = max((int(queue.bytes.max()) for queue in queues if queue is not None), default=0)
+        if largest > core.scratchpad.capacity:
+            raise RuntimeError(f"a load of {largest} bytes can never fit a scratchpad of {core.scratchpad.capacity}")
+
+    def open(self, index: int) -> None:
+        """Operator `index` begins."""
+        self.index = index
+        queue = self.queues[index]
+        if queue is not None:
+            self.core.scratchpad.begin(queue.ahead)
+        self.pump()
+
+    def pump(self) -> None:
+        """Send what can be sent now."""
+        self.blocked = False
+        self._round += 1
+        queue = self.queues[self.index]
+        if queue is not None and queue.waiting.any():
+            self._send_urgent(queue)
+            if queue.waiting.any():
+                self._wait_for_room()
+                return
+        if self.core.npu.prefetch == "stage":
+            self._send_ahead()
+
+    def released(self, times: Iterable[int]) -> None:
+        """The scratchpad gets room at `times`."""
+        if self.blocked:
+            for time in times:
+                self._pump_at(time)
+
+    def _send_urgent(self, queue: LoadQueue) -> None:
+        waiting = np.flatnonzero(queue.waiting)
+        room = self.core.scratchpad.free(self.core.now)
+        chosen = waiting[: np.searchsorted(np.cumsum(queue.bytes[waiting]), room, "right")]
+        if len(chosen):
+            self.core.scratchpad.try_take(int(queue.bytes[chosen].sum()), self.core.now)
+            self._send(queue, chosen)
+
+    def _wait_for_room(self) -> None:
+        self.blocked = True
+        time = self.core.scratchpad.next_return
+        if time is not None:
+            self._pump_at(time)
+
+    def _pump_at(self, time: int) -> None:
+        self.core.agenda.at(time, (LOADER,), self.pump)
+
+    def _send(self, queue: LoadQueue, chosen: Ints) -> None:
+        self._sent += 1
+        self.core.transfers.send(self.core.now, self._sent, queue.take(chosen), NPU_PORT)
+
+    # Ahead of time --------------------------------------------------------------------------
+
+    def _send_ahead(self) -> None:
+        out = self._outstanding()
+        for queue in self.queues[self.index + 1 :]:
+            if queue is None:
+                continue
+            waiting = np.flatnonzero(queue.waiting & queue.early)
+            if not len(waiting):
+                continue
+            allowance = max(self._limit - out, 0 if out else int(queue.bytes[waiting[0]]))
+            room = min(self.core.scratchpad.room_ahead(self.core.now), allowance)
+            count = int(np.searchsorted(np.cumsum(queue.bytes[waiting]), room, "right"))
+            if count:
+                out += self._take_ahead(queue, waiting[:count])
+            if count < len(waiting):
+                self._come_back(int(queue.bytes[waiting[count]]))
+                return
+
+    def _take_ahead(self, queue: LoadQueue, chosen: Ints) -> int:
+        sizes = queue.bytes[chosen]
+        total = int(sizes.sum())
+        self.core.scratchpad.try_take_ahead(total, self.core.now)
+        queue.ahead += total
+        self._send(queue, chosen)
+        self._out.append((chosen + queue.first, sizes))
+        return total
+
+    def _come_back(self, size: int) -> None:
+        """What keeps the next load of `size` bytes: other loads on their way, the steps, or the half that is full."""
+        pad, now = self.core.scratchpad, self.core.now
+        if size <= pad.room_ahead(now):
+            self._poll_later()
+        elif size > pad.free(now):
+            self._wait_for_room()
+
+    def _poll_later(self) -> None:
+        this_round = self._round
+
+        def poll() -> None:
+            if self._round == this_round:
+                self.pump()
+
+        period = self.core.transfers.clock.ps(POLL_CYCLES)
+        self.core.agenda.at(self.core.now + period, (LOADER,), poll)
+
+    def _outstanding(self) -> int:
+        """Bytes fetched ahead that are still on their way."""
+        total, still = 0, list[tuple[Ints, Ints]]()
+        for blocks, sizes in self._out:
+            under_way = self.core.transfers.arrived[blocks] > self.core.now
+            if under_way.any():
+                still.append((blocks[under_way], sizes[under_way]))
+                total += int(sizes[under_way].sum())
+        self._out = still
+        return total

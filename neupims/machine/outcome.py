@@ -1,0 +1,83 @@
+"""What a device did: flat records of time and work."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSpan:
+    """One operator on one unit."""
+
+    name: str
+    kind: str
+    unit: str
+    """array, vector, pim, link or gpu."""
+    start_ps: int
+    end_ps: int
+    macs: int = 0
+    other_ops: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+    """Through the memory interface; for link operators, bytes sent to peers."""
+    busy_ps: int = 0
+    """Time in which the unit had a step in it (vector: summed over the units)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryCounts:
+    """What the memory did in a stage."""
+
+    commands: NDArray[np.int64]
+    """Commands issued, [channels, len(Command)]."""
+    pim_busy: NDArray[np.int64]
+    """Cycles with PIM commands queued, [channels]."""
+    macs: NDArray[np.int64]
+    """PIM_MACs done, those of composite commands included, [channels]."""
+
+    def since(self, before: "MemoryCounts") -> "MemoryCounts":
+        """What was added since `before`."""
+        return MemoryCounts(self.commands - before.commands, self.pim_busy - before.pim_busy, self.macs - before.macs)
+
+
+@dataclass(frozen=True, slots=True)
+class StageSpan:
+    """One stage, with what happened in it."""
+
+    name: str
+    start_ps: int
+    end_ps: int
+    repeats: int
+    """How often the stage stands in the whole iteration."""
+    operators: tuple[OperatorSpan, ...]
+    counts: MemoryCounts | None = None
+    """None where no memory is simulated."""
+
+    @property
+    def duration_ps(self) -> int:
+        """Length of the stage."""
+        return self.end_ps - self.start_ps
+
+    def busy_ps(self, unit: str) -> int:
+        """Busy time of one kind of unit."""
+        return sum(operator.busy_ps for operator in self.operators if operator.unit == unit)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceResult:
+    """A simulated plan."""
+
+    stages: tuple[StageSpan, ...]
+    windows: int = 0
+    """Windows in which memory and device were run; a measure of simulation effort."""
+
+    @property
+    def iteration_ps(self) -> int:
+        """Time of the whole iteration: each stage as often as it stands in it."""
+        return sum(stage.repeats * stage.duration_ps for stage in self.stages)
+
+    @property
+    def operators(self) -> tuple[OperatorSpan, ...]:
+        """Operators of all stages."""
+        return tuple(operator for stage in self.stages for operator in stage.operators)

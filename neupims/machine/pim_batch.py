@@ -1,0 +1,148 @@
+"""The PIM work of a sub-batch as flat arrays: blocks, and the order in which channels get their programs."""
+
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neupims.hardware.pim import PimSpec
+from neupims.isa.memory import GWRITE, INSTRUCTION, TILE
+from neupims.isa.work import PimRequest, Records
+from neupims.machine.transfers import Transfers, parts_of
+
+Ints = NDArray[np.int64]
+
+
+class Phase:
+    """The logit or the attend part of all requests: one result block for each request and head."""
+
+    def __init__(self, programs: Sequence[Records], heads: int, transfers: Transfers) -> None:
+        self.heads = heads
+        self.count = len(programs) * heads
+        sizes = [len(program) for program in programs]
+        self._ends = np.cumsum([0, *sizes])
+        self._records = np.concatenate([np.empty(0, INSTRUCTION), *programs])
+        owner = np.repeat(np.arange(len(programs)), sizes)
+        reports = self._records["block"] >= 0
+        self._records["block"][reports] += (owner[reports] * heads).astype(np.int32)
+        self.parts = self._count_parts()
+        self.first = transfers.register(self.parts)
+        self._records["block"][reports] += self.first
+
+    def _count_parts(self) -> Ints:
+        tiles = self._records[(self._records["kind"] == TILE) & (self._records["block"] >= 0)]
+        groups = tiles["groups"]
+        within = np.arange(int(groups.sum())) - np.repeat(np.cumsum(groups) - groups, groups)
+        return np.bincount(np.repeat(tiles["block"], groups) + within, minlength=self.count).astype(np.int64)
+
+    @property
+    def bursts(self) -> int:
+        """Result bursts of all requests."""
+        return int(self.parts.sum())
+
+    @property
+    def records(self) -> Records:
+        """The programs of all requests, in the order of the batch."""
+        return self._records
+
+    def of(self, request: int, gate: int = -1) -> Records:
+        """The program of one request, held at its first instruction until block `gate` is complete."""
+        records = self._records[self._ends[request] : self._ends[request + 1]].copy()
+        if gate >= 0 and len(records):
+            records["gate"][0] = gate
+        return records
+
+    def request_of(self, block: int) -> int:
+        """Which request a result block belongs to."""
+        return (block - self.first) // self.heads
+
+
+class Writes:
+    """One block of writes for each request that has any."""
+
+    def __init__(self, runs: Sequence[Records], transfers: Transfers) -> None:
+        self._runs = runs
+        used = [i for i, records in enumerate(runs) if len(records)]
+        self.count = len(used)
+        parts = [int(parts_of(runs[i], 1)[0]) for i in used]
+        self.bursts = sum(parts)
+        self.first = transfers.register(np.array(parts, np.int64)) if used else 0
+        self._block = dict(zip(used, range(self.first, self.first + len(used)), strict=True))
+
+    def __contains__(self, request: int) -> bool:
+        return request in self._block
+
+    def block(self, request: int) -> int:
+        """The block of a request."""
+        return self._block[request]
+
+    def of(self, request: int) -> NDArray[Any]:
+        """The runs of a request, with the id of their block."""
+        runs = self._runs[request].copy()
+        runs["block"] = self._block[request]
+        return runs
+
+
+def pipelined(requests: Sequence[PimRequest], logit: Phase, attend: Phase, scores: Writes) -> Records:
+    """Programs of all channels in software-pipelined order, each attend behind the scores of its request.
+
+    Per channel: logit 0, logit 1, attend 0, logit 2, attend 1, ... so that the softmax of one request
+    is computed while the logits of the next one run.
+
+    Raises:
+        ValueError: a request writes no scores, so nothing says when its attend may begin.
+    """
+    by_channel: dict[int, list[int]] = {}
+    for index, request in enumerate(requests):
+        if index not in scores:
+            raise ValueError(f"request {request.request} writes no scores: its attend part has nothing to wait for")
+        by_channel.setdefault(request.channel, []).append(index)
+    parts = [part for indices in by_channel.values() for part in _pipeline(indices, logit, attend, scores)]
+    return np.concatenate([np.empty(0, INSTRUCTION), *parts])
+
+
+def _pipeline(indices: Sequence[int], logit: Phase, attend: Phase, scores: Writes) -> Iterator[Records]:
+    for position, index in enumerate(indices):
+        yield logit.of(index)
+        if position:
+            before = indices[position - 1]
+            yield attend.of(before, scores.block(before))
+    yield attend.of(indices[-1], scores.block(indices[-1]))
+
+
+def instruction_counts(records: Records, composite: bool) -> Ints:
+    """Instructions that the core sends for each record: a GWRITE is one; a tile has a header and its groups."""
+    each = 1 if composite else records["macs"] + 1
+    return np.where(records["kind"] == GWRITE, 1, 1 + records["groups"] * each).astype(np.int64)
+
+
+def departures(records: Records, pim: PimSpec, channels: int) -> Iterator[tuple[int, Records]]:
+    """DRAM cycles after which parts of a program leave the core, with the parts.
+
+    With a front end for each channel all leave at once (the channel's controller paces them). With
+    one for the device they leave in the order of the channels.
+    """
+    yield from _DEPARTURES[pim.front_end.scope](records, pim, channels)
+
+
+def _all_at_once(records: Records, pim: PimSpec, channels: int) -> Iterator[tuple[int, Records]]:
+    yield 0, records
+
+
+def _by_channel(records: Records, pim: PimSpec, channels: int) -> Iterator[tuple[int, Records]]:
+    counts = instruction_counts(records, pim.composite_gemv)
+    rate, before = Fraction(str(pim.front_end.per_cycle)), 0
+    for channel in range(channels):
+        mine = records["channel"] == channel
+        if mine.any():
+            yield ceil(before / rate), records[mine]
+        before += int(counts[mine].sum())
+
+
+_DEPARTURES: dict[str, Callable[[Records, PimSpec, int], Iterator[tuple[int, Records]]]] = {
+    "channel": _all_at_once,
+    "device": _by_channel,
+}

@@ -1,0 +1,86 @@
+"""The units that an operator's steps run on: systolic arrays or vector units."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neupims.events.probes import BusyTime
+from neupims.isa.work import NpuWork
+from neupims.machine import systolic
+from neupims.machine.core import Core
+from neupims.machine.transfers import STEP
+from neupims.machine.vector import row_latency
+
+Ints = NDArray[np.int64]
+Ended = Callable[[slice, Ints], None]
+
+
+class ArraySteps:
+    """Steps of an operator on the systolic arrays."""
+
+    def __init__(self, work: NpuWork, core: Core) -> None:
+        self._core, self._arrays = core, core.npu.arrays
+        self._timing = systolic.array_timing(work.steps, self._arrays, work.dataflow)
+        self._state = systolic.ArrayState()
+        self._busy = BusyTime()
+        self._position = np.cumsum(self._timing.interval)
+
+    def delay(self, waiting: int, cause: int) -> int:
+        """Least cycles from the arrival of step `waiting`'s operands to the end of step `cause`, not before it.
+
+        A step that starts in the past still ends later than the one before it by its interval.
+        """
+        least = self._timing.interval if self._arrays.starts_in_past else self._timing.latency
+        return int(self._position[cause] - self._position[waiting] + least.min())
+
+    @property
+    def busy_ps(self) -> int:
+        """Time in which the arrays had a step in them."""
+        return self._core.clock.ps(self._busy.total)
+
+    def issue(self, part: slice, ready: Ints, ended: Ended) -> None:
+        """Time the steps `part`, whose operands arrive at `ready`."""
+        arrival = self._core.clock.edges(ready)
+        ends = systolic.issue(self._timing, part, arrival, self._state, self._arrays)
+        self._busy.add(arrival, ends)
+        ended(part, ends * self._core.clock.period_ps)
+
+
+class VectorSteps:
+    """Steps of an operator on the vector units."""
+
+    def __init__(self, work: NpuWork, core: Core) -> None:
+        self._core, self._rows = core, work.steps["rows"]
+        elements, which = np.unique(work.steps["stream"], return_inverse=True)
+        size = core.npu.element_bytes
+        each = [row_latency(work.kind, int(n), core.npu.vector, size) for n in elements]
+        self._latency = np.array(each, np.int64)[which] if each else np.empty(0, np.int64)
+
+    def delay(self, waiting: int, cause: int) -> int:
+        """Least cycles from the arrival of step `waiting`'s operands to the end of step `cause`, not before it."""
+        return int(self._latency[waiting:].min())
+
+    @property
+    def busy_ps(self) -> int:
+        """Work of the units, summed over them."""
+        return self._core.clock.ps(int((self._latency * self._rows).sum()))
+
+    def issue(self, part: slice, ready: Ints, ended: Ended) -> None:
+        """Give the steps `part` to the units when their operands have arrived."""
+        cuts = np.flatnonzero(np.diff(ready)) + 1
+        edges = [0, *cuts.tolist(), len(ready)]
+        for low, high in pairwise(edges):
+            steps = slice(part.start + low, part.start + high)
+            self._core.agenda.at(int(ready[low]), (STEP, 0, steps.start), partial(self._run, steps, ended))
+
+    def _run(self, steps: slice, ended: Ended) -> None:
+        now = self._core.clock.edge(self._core.now)
+        work = zip(self._rows[steps].tolist(), self._latency[steps].tolist(), strict=True)
+        ends = [self._core.vector.issue(rows, latency, now) for rows, latency in work]
+        ended(steps, np.array(ends, np.int64) * self._core.clock.period_ps)
+
+
+UNITS: dict[str, type[ArraySteps] | type[VectorSteps]] = {"array": ArraySteps, "vector": VectorSteps}

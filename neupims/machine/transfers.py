@@ -1,0 +1,218 @@
+"""Between core and memory: requests on their way out, completions on their way back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from simpy.core import Environment
+
+from neupims.events.agenda import Agenda
+from neupims.events.clock import Clock
+from neupims.events.holds import Holds
+from neupims.events.join import Join
+from neupims.hardware.memory import MemorySpec
+from neupims.isa.work import Records
+from neupims.machine.outcome import MemoryCounts
+from neupims.units import cycles
+
+Ints = NDArray[np.int64]
+Handler = Callable[[int], None]
+
+NEVER = int(np.iinfo(np.int64).max)
+NPU_PORT, PIM_PORT = 0, 1
+LONGEST_WINDOW = 1 << 16
+PATIENCE = 2_000_000
+"""Cycles without any completion after which a busy memory is held to be stuck."""
+QUIET = 10_000
+"""Cycles without any completion after which it is worth asking whether the memory is idle."""
+
+# Order of what happens at one time: arrivals at the core, then what programs do, then requests.
+(ARRIVAL, STEP, OPERATOR, LOADER, REQUEST) = range(5)
+
+
+class MemoryModel(Protocol):
+    """The simulated memory; see `machine.dram.memory.Memory`."""
+
+    @property
+    def now(self) -> int:
+        """DRAM cycles run."""
+        ...
+
+    def blocks(self, parts: Ints) -> int:
+        """Register blocks of so many parts; returns the id of the first."""
+        ...
+
+    def submit(self, runs: Records, port: int) -> None:
+        """Hand over RUNs; channels see them from cycle `now` on."""
+        ...
+
+    def submit_pim(self, instructions: Records) -> None:
+        """Append INSTRUCTIONs to the PIM programs of their channels."""
+        ...
+
+    def advance(self, until: int) -> tuple[Ints, Ints]:
+        """Run the cycles now .. until - 1; blocks that became known to complete, and their cycles."""
+        ...
+
+    def counters(self) -> Any:
+        """Commands, pim_busy and macs so far."""
+        ...
+
+    def idle(self) -> bool:
+        """Whether nothing is queued anywhere."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Cycles by which the memory knows a completion before it happens, at least."""
+
+    access: int
+    """Reads and writes: both may be answered from the write buffer in the next cycle."""
+    result: int
+    """PIM results: the read latency."""
+
+
+def known_ahead(memory: MemorySpec) -> Ahead:
+    """What the timing of a memory guarantees."""
+    burst = memory.organization.burst_length // 2
+    return Ahead(1, cycles(memory.timing.t_cl_ns, memory.clock_ghz) + burst)
+
+
+def parts_of(runs: Records, blocks: int) -> Ints:
+    """Bursts of each of `blocks` blocks."""
+    return np.bincount(runs["block"], weights=runs["bursts"], minlength=blocks).astype(np.int64)
+
+
+class Transfers:
+    """The memory as the programs of a device see it; the partner of their SimPy environment.
+
+    `arrived[block]` is the time at which the core knows a block to be complete, or NEVER while that
+    is unknown. Everything takes `interconnect_ps` each way.
+    """
+
+    def __init__(
+        self,
+        memory: MemoryModel,
+        clock: Clock,
+        env: Environment,
+        agenda: Agenda,
+        interconnect_ps: int,
+        longest_window: int = LONGEST_WINDOW,
+    ) -> None:
+        self.memory, self.clock, self.env, self.agenda = memory, clock, env, agenda
+        self.interconnect_ps = interconnect_ps
+        self.holds = Holds(longest_window)
+        self.longest_window = longest_window
+        self.arrived: Ints = np.empty(0, np.int64)
+        self.listeners: list[Callable[[], None]] = []
+        """Called after each window in which something became known."""
+        self.bounds: list[Callable[[], int]] = []
+        """Limits of the lookahead that change as programs go on, besides the holds."""
+        self._watch: NDArray[np.int32] = np.empty(0, np.int32)
+        self._handlers: list[Handler] = []
+        self._last_activity = memory.now
+
+    # Blocks ---------------------------------------------------------------------------------
+
+    def register(self, parts: Ints) -> int:
+        """New blocks of so many parts each; returns the id of the first."""
+        if len(parts) and int(parts.min()) < 1:
+            raise RuntimeError("a block without parts would never complete")
+        first = self.memory.blocks(parts)
+        self._grow(first + len(parts))
+        return first
+
+    def _grow(self, size: int) -> None:
+        short = size - len(self.arrived)
+        if short > 0:
+            short = max(short, len(self.arrived))
+            self.arrived = np.concatenate((self.arrived, np.full(short, NEVER)))
+            self._watch = np.concatenate((self._watch, np.full(short, -1, np.int32)))
+
+    def watch(self, first: int, count: int, handler: Handler) -> None:
+        """Call `handler(block)` as soon as the completion of one of `count` blocks is known."""
+        self._watch[first : first + count] = len(self._handlers)
+        self._handlers.append(handler)
+
+    def watch_join(self, first: int, count: int, join: Join) -> None:
+        """Count `join` down with the arrival of each of `count` blocks."""
+        self.watch(first, count, lambda block: join.count_down(int(self.arrived[block])))
+
+    # Requests -------------------------------------------------------------------------------
+
+    def send(self, time: int, key: int, runs: Records, port: int, then: Callable[[], None] | None = None) -> None:
+        """Runs leave the core at `time`; `key` orders those that leave together. `then`: on arrival."""
+
+        def arrive() -> None:
+            self._arrive()
+            self.memory.submit(runs, port)
+            if then is not None:
+                then()
+
+        self.agenda.at(time + self.interconnect_ps, (REQUEST, port, key), arrive)
+
+    def send_pim(self, time: int, key: int, instructions: Records) -> None:
+        """PIM instructions leave the core at `time`."""
+
+        def arrive() -> None:
+            self._arrive()
+            self.memory.submit_pim(instructions)
+
+        self.agenda.at(time + self.interconnect_ps, (REQUEST, PIM_PORT, key), arrive)
+
+    def _arrive(self) -> None:
+        self._last_activity = self.memory.now
+        cycle = self.clock.edge(int(self.env.now))
+        if cycle != self.memory.now:
+            raise RuntimeError(f"a request for cycle {cycle} meets a memory that has run to {self.memory.now}")
+
+    # Coupling -------------------------------------------------------------------------------
+
+    def reaction(self, ahead: int, react_ps: int) -> int:
+        """Window that is safe when a completion is known `ahead` and answered `react_ps` after its arrival."""
+        return min(ahead + self.clock.edge(2 * self.interconnect_ps + react_ps), self.longest_window)
+
+    @property
+    def now(self) -> int:
+        """Cycles that the memory has run."""
+        return self.memory.now
+
+    @property
+    def lookahead(self) -> int:
+        """Cycles that the memory may run ahead."""
+        least = self.holds.least
+        for bound in self.bounds:
+            least = min(least, bound())
+        return least
+
+    def advance(self, until: int) -> None:
+        """Run the memory and note what became known."""
+        ids, done = self.memory.advance(until)
+        if not len(ids):
+            return
+        self._last_activity = until
+        self.arrived[ids] = done * self.clock.period_ps + self.interconnect_ps
+        watched = self._watch[ids]
+        for block, handler in zip(ids[watched >= 0].tolist(), watched[watched >= 0].tolist(), strict=True):
+            self._handlers[handler](block)
+        for listener in self.listeners:
+            listener()
+
+    def stuck(self, alone: bool) -> str | None:
+        """Why no completion will come any more, or None."""
+        quiet = self.memory.now - self._last_activity
+        if quiet < QUIET:
+            return None
+        if quiet > PATIENCE and not self.memory.idle():
+            return f"the memory has work but has completed nothing for {PATIENCE} cycles (a gate that never opens?)"
+        if alone and self.memory.idle():
+            return "the memory is idle, no event is due, and yet a program waits"
+        return None
+
+    def counts(self) -> MemoryCounts:
+        """What the memory has done so far."""
+        now = self.memory.counters()
+        return MemoryCounts(now.commands.copy(), now.pim_busy.copy(), now.macs.copy())
