@@ -109,6 +109,8 @@ def _stores(stores: Stores, steps: int) -> Iterator[str]:
         yield "stores are not in the order of their steps"
     if np.any((stores.step < 0) | (stores.step >= steps)):
         yield "a store follows a step that does not exist"
+    if len(np.unique(stores.runs["block"])) != len(stores.bytes):
+        yield "a store has no runs"
 
 
 def pim_problems(work: PimWork, bounds: Bounds) -> Iterator[str]:
@@ -134,9 +136,9 @@ def _program(program: Records, channel: int, heads: int, bounds: Bounds) -> Iter
             yield f"an instruction has a {name} outside 0 to {count - 1}"
     if np.any((tiles["groups"] < 1) | (tiles["macs"] < 1)):
         yield "a tile computes nothing"
-    ends = tiles[tiles["block"] >= 0]
-    reported = np.repeat(ends["block"], ends["groups"]) + _counting(ends["groups"])
-    if sorted(reported.tolist()) != list(range(heads)):
+    reports = tiles[tiles["block"] >= 0]
+    reported = np.repeat(reports["block"], reports["groups"]) + _counting(reports["groups"])
+    if np.unique(reported).tolist() != list(range(heads)):
         yield f"the heads that report are not 0 to {heads - 1}"
 
 

@@ -39,6 +39,7 @@ def lower_gemm(name: str, gemm: Gemm, operands: Operands, target: Target) -> Npu
         stores=stores(target.storage, [stored], tiles.store_steps, target.element_bytes),
         dataflow=tiles.dataflow,
         macs=gemm.macs,
+        other_ops=gemm.tokens * gemm.outputs * (operands.bias is not None),
     )
 
 

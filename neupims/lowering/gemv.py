@@ -29,7 +29,7 @@ class Programs:
 def logit_programs(kv: KvRows, layer: int, requests: Integers, macs_per_bank: int) -> Programs:
     """K^T q: for each chunk of heads one GWRITE of q, then a tile for each `banks` tokens.
 
-    A tile has a result group for each head of its chunk; the last tile of a chunk reports to the heads.
+    A tile has a result group for each head of its chunk, which reports to that head.
     """
     geometry = kv.geometry
     tiles = geometry.key_tiles(kv.lengths[requests])
@@ -42,7 +42,7 @@ def logit_programs(kv: KvRows, layer: int, requests: Integers, macs_per_bank: in
         "row": np.where(entry == 0, vector_row, kv.key_row(requests[owner], layer, entry - 1, chunk)),
         "groups": np.minimum(geometry.heads_per_row, geometry.heads - first_head),
         "macs": np.full(len(owner), -(-geometry.head_dim // macs_per_bank)),
-        "block": np.where(entry == tiles[owner], first_head, -1),
+        "block": first_head,
     }
     return Programs(_instructions(kv.channels[requests][owner], bank, entry == 0, fields), counts)
 
@@ -50,7 +50,7 @@ def logit_programs(kv: KvRows, layer: int, requests: Integers, macs_per_bank: in
 def attend_programs(kv: KvRows, layer: int, requests: Integers, macs_per_bank: int) -> Programs:
     """S V: for each head and chunk of tokens one GWRITE of scores, then a tile for each `banks` features.
 
-    The first GWRITE waits for block 0, the scores; the last tile of a head's last chunk reports to it.
+    The first GWRITE waits for block 0, the scores; every tile reports to its head.
     """
     geometry = kv.geometry
     lengths = kv.lengths[requests]
@@ -61,12 +61,11 @@ def attend_programs(kv: KvRows, layer: int, requests: Integers, macs_per_bank: i
     head, chunk = np.divmod(vector, chunks[owner])
     tokens = np.minimum(geometry.row_elements, lengths[owner] - chunk * geometry.row_elements)
     bank, vector_row = kv.scores(requests[owner], head, chunk)
-    complete = (entry == geometry.value_tiles) & (chunk == chunks[owner] - 1)
     fields = {
         "row": np.where(entry == 0, vector_row, kv.value_row(requests[owner], layer, head, entry - 1, chunk)),
         "groups": np.ones(len(owner), np.int64),
         "macs": -(-tokens // macs_per_bank),
-        "block": np.where(complete, head, -1),
+        "block": head,
     }
     programs = Programs(_instructions(kv.channels[requests][owner], bank, entry == 0, fields), counts)
     programs.instructions["gate"][np.cumsum(counts) - counts] = 0

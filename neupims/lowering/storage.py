@@ -96,9 +96,12 @@ def loads(storage: Storage, accesses: Sequence[Access], early: Flags, element_by
 
 
 def stores(storage: Storage, accesses: Sequence[Access], steps: Integers, element_bytes: int) -> Stores:
-    """Stores of the accesses; store i follows step `steps[i]`."""
+    """Stores of the accesses, in order; store i follows step `steps[i]`. Those without runs are left out."""
     runs = storage.runs(accesses, write=True)
-    return Stores(runs, block_bytes(accesses, len(steps), element_bytes), steps.astype(np.int32))
+    present = np.bincount(runs["block"], minlength=len(steps)) > 0
+    runs["block"] = (np.cumsum(present) - 1)[runs["block"]]
+    sizes = block_bytes(accesses, len(steps), element_bytes)
+    return Stores(runs, sizes[present], steps[present].astype(np.int32))
 
 
 def block_bytes(accesses: Sequence[Access], count: int, element_bytes: int) -> Integers:

@@ -15,8 +15,8 @@ from neupims.lowering.tiling import blocks
 STEPS_AT_LEAST = 4
 """Steps into which even a small batch is cut, so that loads, compute and stores overlap."""
 
-OPS_PER_ELEMENT = {"layer_norm": 5, "add": 1, "gelu": 1, "embedding": 1, "softmax": 3}
-"""Vector operations per element, as in spec section 4.4."""
+OPS_PER_ELEMENT = {"layer_norm": 7, "add": 1, "gelu": 9, "embedding": 1, "softmax": 5}
+"""Operations per element, as the operator graph counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +108,15 @@ def _assemble(
     steps = np.zeros(count, STEP)
     steps["stream"], steps["rows"] = rows.elements, stored.rects[:, 1] - stored.rects[:, 0]
     steps["frees"] = block_bytes(accesses, count, size)
-    early = np.zeros(count, np.bool_)
+    wanted = np.cumsum(steps["frees"] > 0)
+    accesses = [Access(access.place, access.rects, wanted[access.blocks] - 1) for access in accesses]
+    early = np.zeros(int(wanted[-1]), np.bool_)
     if parameters is not None:
         whole = rectangles(0, 2, 0, rows.elements)
         steps["frees"][-1] += 2 * rows.elements * size
         early = np.append(np.True_, early)
         accesses = [Access(parameters, whole, np.zeros(1, np.int64)), *(_later(access) for access in accesses)]
-    steps["loads"] = np.arange(count) + 1 + (parameters is not None)
+    steps["loads"] = wanted + (parameters is not None)
     return NpuWork(
         name=name,
         kind=kind,
