@@ -1,84 +1,135 @@
-"""Arrays of the compiled engine for a memory, and room for more runs and blocks."""
+"""The arrays of the compiled engine for a memory at rest."""
 
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neupims.hardware.memory import MemorySpec
 from neupims.hardware.pim import PimSpec
 from neupims.isa.commands import Command
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.rules import RESULT, SCOPES, gap_table, rules_of
+from neupims.machine.dram.fast.layout import Ints
+from neupims.machine.dram.rules import RESULT, SCOPES, Rule, gap_table, rules_of
 from neupims.machine.dram.timing import Timing, build_timing
 
+TABLES = (
+    at.O_RULES,
+    at.O_GAPS,
+    at.O_UNTILS,
+    at.O_RESULTS,
+    at.O_RANK_OF,
+    at.O_GROUP_OF,
+    at.O_RANK_ROW,
+    at.O_GROUP_ROW,
+    at.O_BANK_ROW,
+)
 SCOPE_NUMBERS = {"bank": at.SCOPE_BANK, "bank_group": at.SCOPE_GROUP, "all": at.SCOPE_ALL}
 
 
-def _ints(*shape: int, fill: int = 0) -> NDArray[np.int64]:
-    return np.full(shape, fill, np.int64)
-
-
-def build_engine(memory: MemorySpec, pim: PimSpec | None, trace: bool = False) -> at.Engine:
-    """A memory at rest: all banks closed, nothing queued, cycle 0."""
+def build_constants(memory: MemorySpec, pim: PimSpec | None, traced: int = 0) -> Ints:
+    """Parameters, places and rules; `traced` is the number of commands for which a channel has room."""
     t = build_timing(memory, pim)
+    rules = sorted(rules_of(memory, pim), key=lambda rule: rule.before)
+    width = _operands(memory, pim) + 1
+    gaps = gap_table([rule.gap for rule in rules], t, width - 1)
+    untils = gap_table([rule.until or "-1" for rule in rules], t, width - 1)
+    values = {**_memory_parameters(memory, t), **_pim_parameters(pim, t), at.P_TRACE: int(traced > 0)}
+    values |= _places(memory, pim, traced) | {at.O_WIDTH: width}
+    tables = [_rule_rows(rules, gaps), gaps, untils, _results(pim, t, width), *_bank_tables(memory, values)]
+    start = at.CONSTANTS
+    for place, table in zip(TABLES, tables, strict=True):
+        values[place] = start
+        start += np.size(table)
+    k = np.zeros(at.CONSTANTS, np.int64)
+    k[list(values)] = list(values.values())
+    before = [int(rule.before) for rule in rules]
+    k[at.RULE_FIRST : at.RULE_FIRST + at.KINDS + 1] = np.searchsorted(before, np.arange(at.KINDS + 1))
+    return np.concatenate([k, *(np.ravel(table).astype(np.int64) for table in tables)])
+
+
+def build_channels(memory: MemorySpec, pim: PimSpec | None, k: Ints) -> Ints:
+    """State of all channels [channel, place]: banks closed, nothing queued, cycle 0."""
+    channels = np.zeros((memory.organization.channels, int(k[at.O_SIZE])), np.int64)
+    banks = memory.organization.banks
+    channels[:, [at.S_LOCK_BANK, at.S_RESERVED, at.S_GWRITE_BANK, at.S_GWRITE_END]] = -1
+    channels[:, at.DARK_FROM : at.DARK_FROM + at.KINDS] = 1
+    for place in (at.O_MEMORY_ROW, at.O_PIM_ROW, at.O_FIRST_READ, at.O_FIRST_WRITE):
+        channels[:, k[place] : k[place] + banks] = at.CLOSED
+    channels[:, at.S_NEXT_TICK] = k[at.P_TICK] if k[at.P_REFRESH] else at.FAR
+    channels[:, at.S_CHANNEL] = np.arange(len(channels))
+    return channels
+
+
+def _operands(memory: MemorySpec, pim: PimSpec | None) -> int:
+    """Largest operand of a command: the MACs that one row of 2-byte elements holds."""
+    return 1 if pim is None else memory.organization.row_bytes // 2 // pim.macs_per_bank
+
+
+def _rule_rows(rules: list[Rule], gaps: list[list[int]]) -> list[list[int]]:
+    return [
+        [SCOPES.index(rule.scope), rule.after, gap[0], int(len(set(gap)) > 1 or rule.until is not None)]
+        for rule, gap in zip(rules, gaps, strict=True)
+    ]
+
+
+def _bank_tables(memory: MemorySpec, places: dict[int, int]) -> list[Ints]:
+    """For each bank its rank, its group, and where the gates of its rank, of its group and its own are."""
+    org = memory.organization
+    bank = np.arange(org.banks, dtype=np.int64)
+    group = bank // org.banks_per_group
+    rank = group // org.bank_groups
+    gates = ((rank, at.O_RANK_GATE), (group, at.O_GROUP_GATE), (bank, at.O_BANK_GATE))
+    return [rank, group, *(places[place] + number * at.KINDS for number, place in gates)]
+
+
+def _results(pim: PimSpec | None, t: Timing, width: int) -> Ints:
+    results = np.zeros((at.KINDS, width), np.int64)
+    if pim is not None:
+        results[Command.PIM_READ] = gap_table([RESULT["issue"]], t, width - 1)[0]
+        results[Command.PIM_GEMV] = gap_table([RESULT[pim.gemv_end]], t, width - 1)[0]
+    return results
+
+
+def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, int]:
+    """Where each table of a channel's state starts."""
     org, limits = memory.organization, memory.controller
-    c, b, k = org.channels, org.banks, at.KINDS
-    groups = org.ranks * org.bank_groups
-    single = pim is not None and pim.row_buffers == "single"
-    memory_row = _ints(c, b, fill=at.CLOSED)
-    return at.Engine(
-        p=_parameters(memory, pim, t, trace),
-        s=_scalars(c),
-        **_rules(memory, pim, t),
-        channel_gate=_ints(c, k),
-        rank_gate=_ints(c, org.ranks, k),
-        group_gate=_ints(c, groups, k),
-        bank_gate=_ints(c, b, k),
-        dark_from=_ints(c, k, fill=1),
-        dark_to=_ints(c, k, fill=0),
-        acts=_ints(c, org.ranks, 4),
-        acts_n=_ints(c, org.ranks),
-        memory_row=memory_row,
-        pim_row=memory_row if single else _ints(c, b, fill=at.CLOSED),
-        hits=_ints(c, b),
-        queue=_ints(c, b, limits.bank_queue),
-        queue_block=_ints(c, b, limits.bank_queue),
-        queue_head=_ints(c, b),
-        queue_n=_ints(c, b),
-        queue_writes=_ints(c, b),
-        first_read=_ints(c, b, fill=at.DIRTY),
-        first_write=_ints(c, b, fill=at.DIRTY),
-        reads=_ints(c, limits.read_queue, 8),
-        writes=_ints(c, limits.write_buffer, 8),
-        waiting=_ints(c, pim.queue if pim else 1, 8),
-        commands=_ints(c, pim.command_queue if pim else 1, 8),
-        returns=_ints(c, limits.outstanding + 1),
-        acks=_ints(c, limits.outstanding + 1),
-        runs=_ints(c, 2, 1, 7),
-        run_head=_ints(c, 2),
-        run_n=_ints(c, 2),
-        run_done=_ints(c, 2),
-        program=_ints(c, 1, 7),
-        program_head=_ints(c),
-        program_n=_ints(c),
-        left=_ints(1),
-        done=_ints(1),
-        finished=_ints(2),
-        counts=_ints(c, k),
-        trace=_ints(1, 6),
-    )
+    banks, single = org.banks, pim is not None and pim.row_buffers == "single"
+    sizes = {
+        at.O_RANK_GATE: org.ranks * at.KINDS,
+        at.O_GROUP_GATE: org.ranks * org.bank_groups * at.KINDS,
+        at.O_BANK_GATE: banks * at.KINDS,
+        at.O_ACTS: org.ranks * 4,
+        at.O_ACTS_N: org.ranks,
+        at.O_MEMORY_ROW: banks,
+        at.O_PIM_ROW: 0 if single else banks,
+        at.O_HITS: banks,
+        at.O_QUEUE: banks * limits.bank_queue,
+        at.O_QUEUE_BLOCK: banks * limits.bank_queue,
+        at.O_QUEUE_HEAD: banks,
+        at.O_QUEUE_N: banks,
+        at.O_QUEUE_WRITES: banks,
+        at.O_FIRST_READ: banks,
+        at.O_FIRST_WRITE: banks,
+        at.O_BANK_WAKE: banks,
+        at.O_BANK_KIND: banks,
+        at.O_READS: limits.read_queue * at.FIELDS,
+        at.O_WRITES: limits.write_buffer * at.FIELDS,
+        at.O_WAITING: (pim.queue if pim else 0) * at.FIELDS,
+        at.O_COMMANDS: (pim.command_queue if pim else 0) * at.FIELDS,
+        at.O_RETURNS: limits.outstanding + 1,
+        at.O_ACKS: limits.outstanding + 1,
+        at.O_TRACE: traced * at.TRACED,
+    }
+    starts, start = {}, at.SCALARS
+    for place, size in sizes.items():
+        starts[place] = start
+        start += size
+    if single:
+        starts[at.O_PIM_ROW] = starts[at.O_MEMORY_ROW]
+    return {**starts, at.O_SIZE: start}
 
 
-def _parameters(memory: MemorySpec, pim: PimSpec | None, t: Timing, trace: bool) -> NDArray[np.int64]:
-    p = _ints(at.PARAMETERS)
-    values = {**_organization(memory, t), **_pim_parameters(pim, t), at.P_TRACE: int(trace)}
-    for place, value in values.items():
-        p[place] = value
-    return p
-
-
-def _organization(memory: MemorySpec, t: Timing) -> dict[int, int]:
+def _memory_parameters(memory: MemorySpec, t: Timing) -> dict[int, int]:
     org, limits = memory.organization, memory.controller
     latency = t["tCL"] + t["tBURST"]
     most = limits.read_queue + org.banks * limits.bank_queue + latency + 4 * limits.accepts_per_cycle
@@ -93,26 +144,23 @@ def _organization(memory: MemorySpec, t: Timing) -> dict[int, int]:
         at.P_BANK_QUEUE: limits.bank_queue,
         at.P_OUTSTANDING: limits.outstanding,
         at.P_TRACK_RETURNS: int(most >= limits.outstanding),
+        at.P_RETURNS: limits.outstanding + 1,
+        at.P_ACKS: limits.outstanding + 1,
         at.P_ACCEPTS: limits.accepts_per_cycle,
         at.P_ROW_HITS: limits.row_hit_limit,
         at.P_DRAIN_ABOVE: limits.drain_above,
         at.P_REFRESH: int(limits.refresh != "off"),
         at.P_READ_LATENCY: latency,
-        at.P_RP: t["tRP"],
-        at.P_RCD: t["tRCD"],
-        at.P_RCDWR: t["tRCDWR"],
-        at.P_RTP: t["tRTP"],
-        at.P_FAW: t["tFAW"],
+        at.P_TICK: t["tREFTICK"],
+        **{getattr(at, f"P_{name}"): t[f"t{name}"] for name in ("RP", "RCD", "RCDWR", "RTP", "FAW", "MAC")},
         at.P_CCDO: t["tCCDO"],
         at.P_CCDR: t["tCCDR"],
-        at.P_MAC: t["tMAC"],
-        at.P_TICK: t["tREFTICK"],
     }
 
 
 def _pim_parameters(pim: PimSpec | None, t: Timing) -> dict[int, int]:
     if pim is None:
-        return {at.P_RATE_DEN: 1, at.P_PIM_QUEUE: 1, at.P_PIM_COMMANDS: 1}
+        return {at.P_RATE_DEN: 1}
     dual = pim.row_buffers == "dual"
     rate = Fraction(str(pim.front_end.per_cycle))
     return {
@@ -131,37 +179,3 @@ def _pim_parameters(pim: PimSpec | None, t: Timing) -> dict[int, int]:
         at.P_TREE: t["nTREE"],
         at.P_GWRITE: t["tGWRITE"],
     }
-
-
-def _scalars(channels: int) -> NDArray[np.int64]:
-    s = _ints(channels, at.SCALARS)
-    for place in (at.S_LOCK_BANK, at.S_RESERVED, at.S_GWRITE_BANK, at.S_GWRITE_END):
-        s[:, place] = -1
-    return s
-
-
-def _rules(memory: MemorySpec, pim: PimSpec | None, t: Timing) -> dict[str, NDArray[np.int64]]:
-    """Rules sorted by their first command, gaps spelled out for every operand."""
-    rules = sorted(rules_of(memory, pim), key=lambda rule: rule.before)
-    operands = operands_of(memory, pim)
-    before = np.array([rule.before for rule in rules])
-    until = [rule.until or "-1" for rule in rules]
-    results = np.zeros((at.KINDS, operands + 1), np.int64)
-    if pim is not None:
-        results[Command.PIM_READ] = gap_table([RESULT["issue"]], t, operands)[0]
-        results[Command.PIM_GEMV] = gap_table([RESULT[pim.gemv_end]], t, operands)[0]
-    return {
-        "rule_first": np.searchsorted(before, np.arange(at.KINDS + 1)).astype(np.int64),
-        "rule_scope": np.array([SCOPES.index(rule.scope) for rule in rules], np.int64),
-        "rule_after": np.array([rule.after for rule in rules], np.int64),
-        "rule_gap": np.array(gap_table([rule.gap for rule in rules], t, operands), np.int64),
-        "rule_until": np.array(gap_table(until, t, operands), np.int64),
-        "results": results,
-    }
-
-
-def operands_of(memory: MemorySpec, pim: PimSpec | None) -> int:
-    """Largest operand of a command: the MACs that one row holds."""
-    if pim is None:
-        return 1
-    return memory.organization.row_bytes // 2 // pim.macs_per_bank

@@ -1,181 +1,197 @@
 """Rules at work in the compiled engine; see `machine.dram.gates`."""
 
+from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.jit import compiled
-from neupims.machine.dram.fast.layout import (
-    ACT,
-    CLOSED,
-    FAR,
-    P_BANKS,
-    P_COMPLETE_ROWS,
-    P_FAW,
-    P_PER_GROUP,
-    P_PER_RANK,
-    P_RANKS,
-    P_SHARED_WINDOW,
-    P_TRACE,
-    PIM_ACT,
-    REF,
-    S_ACTIVE,
-    S_CYCLE,
-    S_ISSUED,
-    S_MEMORY_WAKE,
-    S_PIM_WAKE,
-    S_REFRESH_WAKE,
-    Engine,
-)
+from neupims.machine.dram.fast.layout import Ints
 
 BANK, GROUP, RANK, OTHER_RANKS, CHANNEL = range(5)
 
 
 @compiled
-def record(e: Engine, c: int, command: int, bank: int, cycle: int, n: int) -> None:
+def record(k: Ints, x: Ints, command: int, bank: int, cycle: int, n: int) -> None:
     """Push back what has to wait for `command`."""
-    rank, group = bank // e.p[P_PER_RANK], bank // e.p[P_PER_GROUP]
-    for rule in range(e.rule_first[command], e.rule_first[command + 1]):
-        after, scope = e.rule_after[rule], e.rule_scope[rule]
-        gate = cycle + e.rule_gap[rule, n]
-        if e.rule_until[rule, n] >= 0:
-            e.dark_from[c, after], e.dark_to[c, after] = gate, cycle + e.rule_until[rule, n]
-        elif scope == BANK:
-            e.bank_gate[c, bank, after] = max(e.bank_gate[c, bank, after], gate)
+    rank = k[k[at.O_RANK_OF] + bank]
+    rule_end = k[at.RULE_FIRST + command + 1]
+    for number in range(k[at.RULE_FIRST + command], rule_end):
+        rule = k[at.O_RULES] + number * at.RULE
+        after, scope, gate = k[rule + at.U_AFTER], k[rule + at.U_SCOPE], cycle + k[rule + at.U_GAP]
+        if k[rule + at.U_VARIES]:
+            gate = cycle + k[k[at.O_GAPS] + number * k[at.O_WIDTH] + n]
+            until = k[k[at.O_UNTILS] + number * k[at.O_WIDTH] + n]
+            if until >= 0:
+                x[at.DARK_FROM + after], x[at.DARK_TO + after] = gate, cycle + until
+                continue
+        if scope == BANK:
+            _push(x, k[k[at.O_BANK_ROW] + bank] + after, gate)
         elif scope == GROUP:
-            e.group_gate[c, group, after] = max(e.group_gate[c, group, after], gate)
+            _push(x, k[k[at.O_GROUP_ROW] + bank] + after, gate)
         elif scope == RANK:
-            e.rank_gate[c, rank, after] = max(e.rank_gate[c, rank, after], gate)
-        elif scope == OTHER_RANKS:
-            for other in range(e.p[P_RANKS]):
-                if other != rank:
-                    e.rank_gate[c, other, after] = max(e.rank_gate[c, other, after], gate)
+            _push(x, k[k[at.O_RANK_ROW] + bank] + after, gate)
+        elif scope == CHANNEL:
+            _push(x, at.CHANNEL_GATE + after, gate)
         else:
-            e.channel_gate[c, after] = max(e.channel_gate[c, after], gate)
-    if command == ACT or (command == PIM_ACT and e.p[P_SHARED_WINDOW]):
-        for _ in range(1 if command == ACT else 4):
-            e.acts[c, rank, e.acts_n[c, rank] % 4] = cycle
-            e.acts_n[c, rank] += 1
+            for other in range(k[at.P_RANKS]):
+                if other != rank:
+                    _push(x, k[at.O_RANK_GATE] + other * at.KINDS + after, gate)
+    if command == at.ACT:
+        _activated(k, x, rank, cycle)
+    elif command == at.PIM_ACT and k[at.P_SHARED_WINDOW]:
+        for _ in range(4):
+            _activated(k, x, rank, cycle)
 
 
 @compiled
-def after_dark(e: Engine, c: int, command: int, cycle: int) -> int:
+def _push(x: Ints, place: int, gate: int) -> None:
+    if gate > x[place]:
+        x[place] = gate
+
+
+@compiled
+def _activated(k: Ints, x: Ints, rank: int, cycle: int) -> None:
+    n = x[k[at.O_ACTS_N] + rank]
+    x[k[at.O_ACTS] + rank * 4 + (n & 3)] = cycle
+    x[k[at.O_ACTS_N] + rank] = n + 1
+
+
+@compiled
+def after_dark(x: Ints, command: int, cycle: int) -> int:
     """The first cycle from `cycle` on in which `command` is not kept out."""
-    if e.dark_from[c, command] <= cycle <= e.dark_to[c, command]:
-        return e.dark_to[c, command] + 1
+    if x[at.DARK_FROM + command] <= cycle <= x[at.DARK_TO + command]:
+        return x[at.DARK_TO + command] + 1
     return cycle
 
 
 @compiled
-def window(e: Engine, c: int, rank: int, weight: int) -> int:
+def window(k: Ints, x: Ints, rank: int, weight: int) -> int:
     """Earliest cycle at which tFAW allows `weight` more activations."""
-    n = e.acts_n[c, rank]
+    n = x[k[at.O_ACTS_N] + rank]
     if n < 5 - weight:
         return 0
-    return e.acts[c, rank, (n + weight - 5) % 4] + e.p[P_FAW]
+    return x[k[at.O_ACTS] + rank * 4 + ((n + weight - 5) & 3)] + k[at.P_FAW]
 
 
 @compiled
-def at_bank(e: Engine, c: int, command: int, bank: int) -> int:
+def at_bank(k: Ints, x: Ints, command: int, bank: int) -> int:
     """Earliest cycle of a command to one bank."""
-    rank = bank // e.p[P_PER_RANK]
-    gate = max(e.channel_gate[c, command], e.rank_gate[c, rank, command])
-    gate = max(gate, max(e.group_gate[c, bank // e.p[P_PER_GROUP], command], e.bank_gate[c, bank, command]))
-    if command == ACT:
-        gate = max(gate, window(e, c, rank, 1))
+    gate = max(x[at.CHANNEL_GATE + command], x[k[k[at.O_RANK_ROW] + bank] + command])
+    gate = max(gate, x[k[k[at.O_GROUP_ROW] + bank] + command])
+    gate = max(gate, x[k[k[at.O_BANK_ROW] + bank] + command])
+    if command == at.ACT:
+        gate = max(gate, window(k, x, k[k[at.O_RANK_OF] + bank], 1))
     return gate
 
 
 @compiled
-def at_group(e: Engine, c: int, group: int, closed_only: bool) -> int:
+def at_group(k: Ints, x: Ints, group: int, closed_only: bool) -> int:
     """Earliest cycle of a PIM_ACT; published: the first closed bank that is ready is enough."""
-    rank = group * e.p[P_PER_GROUP] // e.p[P_PER_RANK]
-    narrow = 0 if e.p[P_COMPLETE_ROWS] else FAR
-    for bank in range(group * e.p[P_PER_GROUP], (group + 1) * e.p[P_PER_GROUP]):
-        if closed_only and e.pim_row[c, bank] != CLOSED:
+    per, complete_rows = k[at.P_PER_GROUP], k[at.P_COMPLETE_ROWS]
+    rank = k[k[at.O_RANK_OF] + group * per]
+    narrow = 0 if complete_rows else at.FAR
+    for bank in range(group * per, (group + 1) * per):
+        if closed_only and x[k[at.O_PIM_ROW] + bank] != at.CLOSED:
             continue
-        gate = e.bank_gate[c, bank, PIM_ACT]
-        narrow = max(narrow, gate) if e.p[P_COMPLETE_ROWS] else min(narrow, gate)
-    gate = max(max(e.channel_gate[c, PIM_ACT], e.rank_gate[c, rank, PIM_ACT]), e.group_gate[c, group, PIM_ACT])
-    if e.p[P_SHARED_WINDOW]:
-        gate = max(gate, window(e, c, rank, 4))
+        gate = x[k[k[at.O_BANK_ROW] + bank] + at.PIM_ACT]
+        narrow = max(narrow, gate) if complete_rows else min(narrow, gate)
+    gate = max(x[at.CHANNEL_GATE + at.PIM_ACT], x[k[at.O_RANK_GATE] + rank * at.KINDS + at.PIM_ACT])
+    gate = max(gate, x[k[at.O_GROUP_GATE] + group * at.KINDS + at.PIM_ACT])
+    if k[at.P_SHARED_WINDOW]:
+        gate = max(gate, window(k, x, rank, 4))
     return max(gate, narrow)
 
 
 @compiled
-def at_rank(e: Engine, c: int, rank: int) -> int:
+def at_rank(k: Ints, x: Ints, rank: int) -> int:
     """Earliest cycle of a REF."""
-    gate = max(e.channel_gate[c, REF], e.rank_gate[c, rank, REF])
-    for bank in range(rank * e.p[P_PER_RANK], (rank + 1) * e.p[P_PER_RANK]):
-        gate = max(gate, max(e.bank_gate[c, bank, REF], e.group_gate[c, bank // e.p[P_PER_GROUP], REF]))
+    gate = max(x[at.CHANNEL_GATE + at.REF], x[k[at.O_RANK_GATE] + rank * at.KINDS + at.REF])
+    for bank in range(rank * k[at.P_PER_RANK], (rank + 1) * k[at.P_PER_RANK]):
+        gate = max(gate, x[k[k[at.O_BANK_ROW] + bank] + at.REF])
+        gate = max(gate, x[k[k[at.O_GROUP_ROW] + bank] + at.REF])
     return gate
 
 
 @compiled
-def at_channel(e: Engine, c: int, command: int) -> int:
+def at_channel(k: Ints, x: Ints, command: int) -> int:
     """Earliest cycle of a command to all banks."""
-    gate = e.channel_gate[c, command]
-    for rank in range(e.p[P_RANKS]):
-        gate = max(gate, e.rank_gate[c, rank, command])
+    gate = x[at.CHANNEL_GATE + command]
+    for rank in range(k[at.P_RANKS]):
+        gate = max(gate, x[k[at.O_RANK_GATE] + rank * at.KINDS + command])
     return gate
 
 
 @compiled
-def close_gate(e: Engine, c: int, command: int, first: int, count: int) -> int:
+def close_gate(k: Ints, x: Ints, command: int, first: int, count: int) -> int:
     """Earliest cycle at which one PIM_PRE closes `count` banks from `first` on."""
+    if count == 1:
+        return at_bank(k, x, command, first)
     gate = 0
     for bank in range(first, first + count):
-        if e.pim_row[c, bank] != CLOSED or count == 1:
-            gate = max(gate, at_bank(e, c, command, bank))
-    if count > 1:
-        for bank in range(first, first + count):
-            gate = max(gate, e.group_gate[c, bank // e.p[P_PER_GROUP], command])
-    return gate
+        gate = max(gate, x[k[k[at.O_GROUP_ROW] + bank] + command])
+        gate = max(gate, x[k[k[at.O_RANK_ROW] + bank] + command])
+        if x[k[at.O_PIM_ROW] + bank] != at.CLOSED:
+            gate = max(gate, x[k[k[at.O_BANK_ROW] + bank] + command])
+    return max(gate, x[at.CHANNEL_GATE + command])
 
 
 @compiled
-def issue(e: Engine, c: int, command: int, bank: int, row: int, n: int) -> None:
+def issue(k: Ints, x: Ints, command: int, bank: int, row: int, n: int) -> None:
     """Issue a command in this cycle: its gates, the counts and the trace."""
-    cycle = e.s[c, S_CYCLE]
-    record(e, c, command, max(bank, 0), cycle, n)
-    note(e, c, command, bank, row, n)
+    record(k, x, command, max(bank, 0), x[at.S_CYCLE], n)
+    note(k, x, command, bank, row, n)
 
 
 @compiled
-def note(e: Engine, c: int, command: int, bank: int, row: int, n: int) -> None:
+def note(k: Ints, x: Ints, command: int, bank: int, row: int, n: int) -> None:
     """Count and trace a command, and forget what was known about the next ones."""
-    e.counts[c, command] += 1
-    e.s[c, S_ISSUED] = command
-    e.s[c, S_ACTIVE] = 1
-    e.s[c, S_PIM_WAKE] = e.s[c, S_MEMORY_WAKE] = e.s[c, S_REFRESH_WAKE] = 0
-    if e.p[P_TRACE]:
-        place = e.trace[-1, 0]
-        e.trace[place, 0], e.trace[place, 1], e.trace[place, 2] = e.s[c, S_CYCLE], c, command
-        e.trace[place, 3], e.trace[place, 4], e.trace[place, 5] = bank, row, n
-        e.trace[-1, 0] += 1
+    x[at.COUNTS + command] += 1
+    x[at.S_ACTIVE] = 1
+    x[at.S_MEMORY_WAKE] = x[at.S_STUCK] = 0
+    if command <= at.WR:
+        x[k[at.O_BANK_WAKE] + bank] = 0
+    else:
+        look_again(k, x)
+    if command != at.RD and command != at.WR:
+        x[at.S_PIM_WAKE] = x[at.S_REFRESH_WAKE] = 0
+    if k[at.P_TRACE]:
+        place = k[at.O_TRACE] + x[at.S_TRACED] * at.TRACED
+        x[place], x[place + 1], x[place + 2] = x[at.S_CYCLE], command, bank
+        x[place + 3], x[place + 4] = row, 0 if command == at.PIM_MAC else n
+        x[at.S_TRACED] += 1
 
 
 @compiled
-def complete(e: Engine, block: int, cycle: int) -> None:
+def look_again(k: Ints, x: Ints) -> None:
+    """Forget when each bank queue could issue: something may have become possible earlier."""
+    x[at.S_MEMORY_WAKE] = 0
+    for place in range(k[at.O_BANK_WAKE], k[at.O_BANK_WAKE] + k[at.P_BANKS]):
+        x[place] = 0
+
+
+@compiled
+def complete(b: Ints, block: int, cycle: int) -> None:
     """One part of a block is complete at `cycle`."""
     if block < 0:
         return
-    e.left[block] -= 1
-    e.done[block] = max(e.done[block], cycle)
-    if e.left[block] == 0:
-        e.finished[e.finished[-1]] = block
-        e.finished[-1] += 1
+    left, n = at.B_LEFT + block, b[at.B_N]
+    b[left] -= 1
+    b[left + n] = max(b[left + n], cycle)
+    if b[left] == 0:
+        b[at.B_LEFT + 2 * n + b[at.B_FINISHED]] = block
+        b[at.B_FINISHED] += 1
 
 
 @compiled
-def all_closed(e: Engine, c: int, first: int, count: int) -> bool:
+def all_closed(k: Ints, x: Ints, first: int, count: int) -> bool:
     """Whether `count` banks have no row open in either buffer."""
     for bank in range(first, first + count):
-        if e.memory_row[c, bank] != CLOSED or e.pim_row[c, bank] != CLOSED:
+        if x[k[at.O_MEMORY_ROW] + bank] != at.CLOSED or x[k[at.O_PIM_ROW] + bank] != at.CLOSED:
             return False
     return True
 
 
 @compiled
-def any_pim_closed(e: Engine, c: int) -> bool:
-    """Whether a bank has no row open for PIM."""
-    for bank in range(e.p[P_BANKS]):
-        if e.pim_row[c, bank] == CLOSED:
+def has_closed(k: Ints, x: Ints, first: int, count: int) -> bool:
+    """Whether one of `count` banks has no row open for PIM."""
+    for bank in range(first, first + count):
+        if x[k[at.O_PIM_ROW] + bank] == at.CLOSED:
             return True
     return False

@@ -1,6 +1,9 @@
-"""Where things are in the engine's arrays: names for columns, and the arrays themselves."""
+"""Where things are in the engine's arrays.
 
-from typing import NamedTuple
+Three flat arrays of int64 go through the compiled code: `k`, constants of a memory (parameters, rules,
+and the places `O_...` of the tables in `x`); `x`, the state of one channel; `b`, the blocks. Numbers
+that start with S are places in `x`, with P and O places in `k`, with T fields of a transaction.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,23 +55,66 @@ KINDS = 12
     P_TREE,
     P_GWRITE,
     P_TICK,
-) = range(39)
-PARAMETERS = 39
+    P_RETURNS,
+    P_ACKS,
+) = range(0, 41)
+PARAMETERS = 41
 
-SCOPE_BANK, SCOPE_GROUP, SCOPE_ALL = range(3)
+# Where tables start: in `k` rules, gaps, untils, results, and for each bank its rank, its group and the places of
+# their gates and its own in `x`; in `x` the others.
+(
+    O_RULES,
+    O_GAPS,
+    O_UNTILS,
+    O_RESULTS,
+    O_WIDTH,
+    O_RANK_OF,
+    O_GROUP_OF,
+    O_RANK_ROW,
+    O_GROUP_ROW,
+    O_BANK_ROW,
+    O_RANK_GATE,
+    O_GROUP_GATE,
+    O_BANK_GATE,
+    O_ACTS,
+    O_ACTS_N,
+    O_MEMORY_ROW,
+    O_PIM_ROW,
+    O_HITS,
+    O_QUEUE,
+    O_QUEUE_BLOCK,
+    O_QUEUE_HEAD,
+    O_QUEUE_N,
+    O_QUEUE_WRITES,
+    O_FIRST_READ,
+    O_FIRST_WRITE,
+    O_BANK_WAKE,
+    O_BANK_KIND,
+    O_READS,
+    O_WRITES,
+    O_WAITING,
+    O_COMMANDS,
+    O_RETURNS,
+    O_ACKS,
+    O_TRACE,
+    O_SIZE,
+) = range(41, 76)
+RULE_FIRST = 76
+"""In `k`: first rule of each command, and the end of the last one's."""
+CONSTANTS = RULE_FIRST + KINDS + 1
 
-# State of a channel.
+# State of a channel, named as in `machine.dram.state`; S_..._WAKE: nothing issues before that cycle.
 (
     S_CYCLE,
     S_POINTER,
-    S_READS,  # transactions in the read queue
+    S_READS,
     S_WRITES,
-    S_PIM_WAITING,  # transactions in the PIM queue (in the read queue where there is one row buffer)
+    S_PIM_WAITING,
     S_PIM_HEAD,
-    S_COMMANDS,  # PIM commands
+    S_COMMANDS,
     S_COMMAND_HEAD,
-    S_QUEUED,  # commands in all bank queues
-    S_FEEDS,  # posted writes to rows that PIM reads
+    S_QUEUED,
+    S_FEEDS,
     S_DRAINING,
     S_LOCK_BANK,
     S_LOCK_ADDRESS,
@@ -77,8 +123,8 @@ SCOPE_BANK, SCOPE_GROUP, SCOPE_ALL = range(3)
     S_RET,
     S_ACK_HEAD,
     S_ACK,
-    S_REFRESHES,  # refreshes due
-    S_REFRESH_RANK,  # rank of the first of them
+    S_REFRESHES,
+    S_REFRESH_RANK,
     S_IN_REFRESH,
     S_SKIP_PIM,
     S_SLACK,
@@ -90,91 +136,54 @@ SCOPE_BANK, SCOPE_GROUP, SCOPE_ALL = range(3)
     S_TILE_OPEN,
     S_PIM_BUSY,
     S_MACS,
-    S_PROG_SUB,  # transactions of the current PIM instruction that have been handed over
-    S_PIM_WAKE,  # PIM's head cannot issue before
-    S_MEMORY_WAKE,  # no memory command can issue before
-    S_REFRESH_WAKE,  # the refresh step cannot issue before
-    S_ACTIVE,  # whether anything happened in this cycle
-    S_ISSUED,  # the last command
-) = range(37)
-SCALARS = 37
+    S_PROG_SUB,
+    S_PIM_WAKE,
+    S_MEMORY_WAKE,
+    S_REFRESH_WAKE,
+    S_ACTIVE,
+    S_TRACED,
+    S_STUCK,
+    S_NEXT_TICK,
+    S_READ_HEAD,
+    S_CHANNEL,
+    S_RUN_HEAD0,
+    S_RUN_HEAD1,
+    S_RUN_N0,
+    S_RUN_N1,
+    S_RUN_DONE0,
+    S_RUN_DONE1,
+    S_PROG_HEAD,
+    S_PROG_N,
+) = range(0, 49)
+CHANNEL_GATE = 49
+DARK_FROM = CHANNEL_GATE + KINDS
+DARK_TO = DARK_FROM + KINDS
+COUNTS = DARK_TO + KINDS
+SCALARS = COUNTS + KINDS
 
-# A transaction: an access (address and feeds) or a PIM command.
-T_COMMAND, T_BANK, T_ROW, T_MACS, T_GROUPS, T_BLOCK, T_LAST, T_GATE = range(8)
+SCOPE_BANK, SCOPE_GROUP, SCOPE_ALL = range(3)
+
+# A rule in `k`.
+U_SCOPE, U_AFTER, U_GAP, U_VARIES = range(4)
+RULE = 4
+
+# A transaction: an access, with its address (row << 16 | column) and whether it feeds PIM, or a PIM command.
+T_COMMAND, T_BANK, T_ROW, T_MACS, T_GROUPS, T_BLOCK, T_LAST = range(7)
 T_ADDRESS, T_FEEDS = 2, 3
+FIELDS = 8
 
 # A port's run and a PIM instruction, in the order of isa.RUN and isa.INSTRUCTION without the channel.
 R_BANK, R_ROW, R_COLUMN, R_BURSTS, R_WRITE, R_FEEDS, R_BLOCK = range(7)
 I_KIND, I_BANK, I_ROW, I_GROUPS, I_MACS, I_BLOCK, I_GATE = range(7)
 
+# A traced command, in the order of isa.TRACE without the channel.
+TRACED = 5
+
+# Blocks in `b`: their number, how many finished, then three tables.
+B_N, B_FINISHED, B_LEFT = range(3)
+
 FAR = 1 << 60
 CLOSED = -1
+NONE = -1
 DIRTY = -2
-"""A cached place in a queue that has to be looked up again."""
-
-
-class Engine(NamedTuple):
-    """All arrays of a memory; the first index is the channel unless said otherwise."""
-
-    p: Ints
-    """[parameter]"""
-    s: Ints
-    """[channel, scalar]"""
-    rule_first: Ints
-    """[command]: its first rule."""
-    rule_scope: Ints
-    rule_after: Ints
-    rule_gap: Ints
-    """[rule, n]"""
-    rule_until: Ints
-    """[rule, n]; below zero for ordinary rules."""
-    results: Ints
-    """[command, n]: cycles to the result."""
-    channel_gate: Ints
-    """[channel, command]"""
-    rank_gate: Ints
-    group_gate: Ints
-    bank_gate: Ints
-    dark_from: Ints
-    """[channel, command]: kept out between these cycles."""
-    dark_to: Ints
-    acts: Ints
-    """[channel, rank, 4]: ring of the last activations."""
-    acts_n: Ints
-    memory_row: Ints
-    pim_row: Ints
-    hits: Ints
-    queue: Ints
-    """[channel, bank, place]: ((row << 16 | column) << 2) | feeds << 1 | write."""
-    queue_block: Ints
-    queue_head: Ints
-    queue_n: Ints
-    queue_writes: Ints
-    first_read: Ints
-    """[channel, bank]: place of the first read of the open row, -1 for none, DIRTY."""
-    first_write: Ints
-    reads: Ints
-    """[channel, place, field]"""
-    writes: Ints
-    waiting: Ints
-    commands: Ints
-    returns: Ints
-    acks: Ints
-    runs: Ints
-    """[channel, port, place, field]"""
-    run_head: Ints
-    run_n: Ints
-    run_done: Ints
-    program: Ints
-    """[channel, place, field]"""
-    program_head: Ints
-    program_n: Ints
-    left: Ints
-    """[block]"""
-    done: Ints
-    finished: Ints
-    """[place]: blocks that became complete; [-1] is their number."""
-    counts: Ints
-    """[channel, command]"""
-    trace: Ints
-    """[place, field]; [-1, 0] is their number."""
+"""A cached place in a queue: there is none, or it has to be looked up again."""

@@ -1,0 +1,190 @@
+"""Transactions move to command queues; see `machine.dram.interpreter`."""
+
+from neupims.machine.dram.fast import layout as at
+from neupims.machine.dram.fast.jit import compiled
+from neupims.machine.dram.fast.layout import Ints
+from neupims.machine.dram.fast.queues import command_at, is_queued, read_at, ring
+
+PIM_AHEAD = 2
+
+
+@compiled
+def move(k: Ints, x: Ints) -> None:
+    """Move one transaction to a command queue."""
+    if x[at.S_STUCK] or (x[at.S_READS] == 0 and x[at.S_WRITES] == 0 and x[at.S_PIM_WAITING] == 0):
+        return
+    x[at.S_STUCK] = 1
+    held = _held_by_write(k, x)
+    _start_draining(k, x, held)
+    if x[at.S_LOCK_BANK] >= 0:
+        _move_reads(k, x, held)
+    elif k[at.P_BLOCKED] or held or x[at.S_PIM_WAITING] == 0:
+        if x[at.S_DRAINING]:
+            _move_writes(k, x)
+        else:
+            _move_reads(k, x, held)
+    elif x[at.S_DRAINING] and x[at.S_COMMANDS] >= PIM_AHEAD:
+        _move_writes(k, x)
+    elif x[at.S_COMMANDS] < PIM_AHEAD or x[at.S_READS] == 0:
+        _move_pim(k, x)
+    else:
+        _move_reads(k, x, held)
+
+
+@compiled
+def _start_draining(k: Ints, x: Ints, held: bool) -> None:
+    if x[at.S_LOCK_BANK] >= 0 or x[at.S_DRAINING] or x[at.S_WRITES] == 0:
+        return
+    many = x[at.S_WRITES] > k[at.P_DRAIN_ABOVE] and x[at.S_QUEUED] == 0
+    if x[at.S_WRITES] >= k[at.P_WRITE_BUFFER] or many or held:
+        x[at.S_DRAINING] = x[at.S_WRITES]
+        x[at.S_ACTIVE], x[at.S_STUCK] = 1, 0
+
+
+@compiled
+def _move_reads(k: Ints, x: Ints, held: bool) -> None:
+    for i in range(x[at.S_READS]):
+        t = read_at(k, x, i)
+        bank, address = x[t + at.T_BANK], x[t + at.T_ADDRESS]
+        if x[t + at.T_COMMAND] != at.RD:
+            if held or x[at.S_COMMANDS] >= k[at.P_PIM_COMMANDS]:
+                continue
+            _add_command(k, x, t)
+            x[at.S_PIM_WAITING] -= 1
+        elif _has_room(k, x, bank):
+            if x[at.S_LOCK_BANK] == bank and x[at.S_LOCK_ADDRESS] == address:
+                x[at.S_LOCK_BANK] = -1
+            _add_access(k, x, bank, address << 2, x[t + at.T_BLOCK])
+        else:
+            continue
+        _remove_read(k, x, i)
+        return
+
+
+@compiled
+def _remove_read(k: Ints, x: Ints, place: int) -> None:
+    """Take one transaction out of the read queue; those before it move up."""
+    for i in range(place, 0, -1):
+        to, source = read_at(k, x, i), read_at(k, x, i - 1)
+        for field in range(at.FIELDS):
+            x[to + field] = x[source + field]
+    x[at.S_READ_HEAD] = ring(x[at.S_READ_HEAD] + 1, k[at.P_READ_QUEUE])
+    x[at.S_READS] -= 1
+
+
+@compiled
+def _move_writes(k: Ints, x: Ints) -> None:
+    for i in range(x[at.S_WRITES]):
+        t = k[at.O_WRITES] + i * at.FIELDS
+        bank, address = x[t + at.T_BANK], x[t + at.T_ADDRESS]
+        if not _has_room(k, x, bank):
+            continue
+        if not _may_write(k, x, bank, address):
+            x[at.S_DRAINING] = 0
+            x[at.S_ACTIVE], x[at.S_STUCK] = 1, 0
+            return
+        x[at.S_DRAINING] -= 1
+        x[k[at.O_QUEUE_WRITES] + bank] += 1
+        _add_access(k, x, bank, address << 2 | x[t + at.T_FEEDS] << 1 | 1, x[t + at.T_BLOCK])
+        _close_gap(x, t, x[at.S_WRITES] - i - 1)
+        x[at.S_WRITES] -= 1
+        return
+
+
+@compiled
+def _may_write(k: Ints, x: Ints, bank: int, address: int) -> bool:
+    """A write waits for earlier reads of its address, and lets them go first."""
+    for i in range(x[at.S_READS]):
+        t = read_at(k, x, i)
+        if x[t + at.T_COMMAND] == at.RD and x[t + at.T_BANK] == bank and x[t + at.T_ADDRESS] == address:
+            x[at.S_LOCK_BANK], x[at.S_LOCK_ADDRESS] = bank, address
+            return False
+    return not is_queued(k, x, bank, address, 0, x[k[at.O_QUEUE_N] + bank])
+
+
+@compiled
+def _move_pim(k: Ints, x: Ints) -> None:
+    if x[at.S_COMMANDS] >= k[at.P_PIM_COMMANDS]:
+        return
+    _add_command(k, x, k[at.O_WAITING] + x[at.S_PIM_HEAD] * at.FIELDS)
+    x[at.S_PIM_HEAD] = ring(x[at.S_PIM_HEAD] + 1, k[at.P_PIM_QUEUE])
+    x[at.S_PIM_WAITING] -= 1
+
+
+@compiled
+def _add_command(k: Ints, x: Ints, t: int) -> None:
+    place = ring(x[at.S_COMMAND_HEAD] + x[at.S_COMMANDS], k[at.P_PIM_COMMANDS])
+    to = k[at.O_COMMANDS] + place * at.FIELDS
+    for field in range(at.FIELDS):
+        x[to + field] = x[t + field]
+    x[at.S_COMMANDS] += 1
+    x[at.S_PIM_WAKE] = x[at.S_STUCK] = 0
+    x[at.S_ACTIVE] = 1
+
+
+@compiled
+def _has_room(k: Ints, x: Ints, bank: int) -> bool:
+    if k[at.P_BLOCKED] and x[at.S_COMMANDS] > 0:
+        return False
+    return x[k[at.O_QUEUE_N] + bank] < k[at.P_BANK_QUEUE]
+
+
+@compiled
+def _add_access(k: Ints, x: Ints, bank: int, value: int, block: int) -> None:
+    n, size = x[k[at.O_QUEUE_N] + bank], k[at.P_BANK_QUEUE]
+    place = bank * size + ring(x[k[at.O_QUEUE_HEAD] + bank] + n, size)
+    x[k[at.O_QUEUE] + place], x[k[at.O_QUEUE_BLOCK] + place] = value, block
+    x[k[at.O_QUEUE_N] + bank] = n + 1
+    first = (k[at.O_FIRST_WRITE] if value & 1 else k[at.O_FIRST_READ]) + bank
+    if x[first] == at.NONE and value >> 18 == x[k[at.O_MEMORY_ROW] + bank]:
+        x[first] = n
+    x[k[at.O_BANK_WAKE] + bank] = 0
+    x[at.S_QUEUED] += 1
+    x[at.S_MEMORY_WAKE] = x[at.S_STUCK] = 0
+    x[at.S_ACTIVE] = 1
+
+
+@compiled
+def _close_gap(x: Ints, t: int, behind: int) -> None:
+    for place in range(t, t + behind * at.FIELDS):
+        x[place] = x[place + at.FIELDS]
+
+
+@compiled
+def _held_by_write(k: Ints, x: Ints) -> bool:
+    """Whether the next PIM transaction reads a row to which a posted write has yet to go."""
+    if k[at.P_ORDERED] == 0 or x[at.S_FEEDS] == 0 or x[at.S_PIM_WAITING] == 0:
+        return False
+    if k[at.P_DUAL] and x[at.S_COMMANDS] >= PIM_AHEAD:
+        return False
+    t = _next_pim(k, x)
+    command, bank, row = x[t + at.T_COMMAND], x[t + at.T_BANK], x[t + at.T_ROW]
+    if command == at.PIM_GWRITE:
+        return _feeds(k, x, row, bank, bank + 1)
+    return command == at.PIM_HEADER and _feeds(k, x, row, 0, k[at.P_BANKS])
+
+
+@compiled
+def _next_pim(k: Ints, x: Ints) -> int:
+    if k[at.P_BLOCKED] == 0:
+        return k[at.O_WAITING] + x[at.S_PIM_HEAD] * at.FIELDS
+    i = 0
+    while x[read_at(k, x, i) + at.T_COMMAND] == at.RD:
+        i += 1
+    return read_at(k, x, i)
+
+
+@compiled
+def _feeds(k: Ints, x: Ints, row: int, first: int, last: int) -> bool:
+    """Whether a write that feeds PIM waits for `row` in one of the banks first .. last - 1."""
+    for i in range(x[at.S_WRITES]):
+        t = k[at.O_WRITES] + i * at.FIELDS
+        if x[t + at.T_FEEDS] and x[t + at.T_ADDRESS] >> 16 == row and first <= x[t + at.T_BANK] < last:
+            return True
+    for bank in range(first, last):
+        if x[k[at.O_QUEUE_WRITES] + bank] > 0:
+            for place in range(x[k[at.O_QUEUE_N] + bank]):
+                value = command_at(k, x, bank, place)
+                if value & 3 == 3 and value >> 18 == row:
+                    return True
+    return False
