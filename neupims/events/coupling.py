@@ -8,6 +8,7 @@ from simpy.events import Event
 from neupims.events.clock import Clock
 
 INFINITY = float("inf")
+FOREVER = 1 << 60
 
 
 class Partner(Protocol):
@@ -18,13 +19,8 @@ class Partner(Protocol):
         """Cycle up to which (exclusively) it has been run."""
         ...
 
-    @property
-    def lookahead(self) -> int:
-        """Cycles that it may run before anything learned in them can be answered; at least one."""
-        ...
-
     def advance(self, until: int) -> None:
-        """Run the cycles now .. until - 1."""
+        """Run cycles from `now` on: up to `until` - 1, or fewer, so that nothing it learns can be answered too late."""
         ...
 
     def stuck(self, alone: bool) -> str | None:
@@ -35,8 +31,8 @@ class Partner(Protocol):
 def run_coupled(env: Environment, partner: Partner, clock: Clock, done: Event) -> int:
     """Run both until `done` has been processed; returns the number of windows.
 
-    In each window the partner runs to the next event of the environment, or as far as its lookahead
-    allows; then the events up to that time are processed.
+    In each window the partner runs to the next event of the environment, or as far as it dares; then
+    the events up to that time are processed.
 
     Raises:
         RuntimeError: neither side can go on.
@@ -46,9 +42,7 @@ def run_coupled(env: Environment, partner: Partner, clock: Clock, done: Event) -
         event = env.peek()
         if (reason := partner.stuck(event == INFINITY)) is not None:
             raise RuntimeError(f"deadlock at {env.now} ps: {reason}")
-        until = partner.now + partner.lookahead
-        if event <= clock.ps(until):
-            until = clock.edge(int(event))
+        until = FOREVER if event == INFINITY else clock.edge(int(event))
         if until > partner.now:
             partner.advance(until)
             windows += 1

@@ -14,7 +14,8 @@ from neupims.isa.work import PimWork, Records
 from neupims.machine.core import Core
 from neupims.machine.outcome import OperatorSpan
 from neupims.machine.pim_batch import Phase, Writes, departures, pipelined
-from neupims.machine.transfers import NEVER, OPERATOR, PIM_PORT, STEP
+from neupims.machine.ranks import ATTEND_RESULT, END_OF_PIM, LOGIT_RESULT
+from neupims.machine.transfers import NEVER, PIM_PORT
 from neupims.machine.vector import row_latency
 
 
@@ -36,8 +37,7 @@ class AttentionRun:
         self._whole_logits = [-(-r.length // self._memory.banks) for r in requests]
         self._whole_output = -(-work.head_dim // self._memory.banks)
         self.finished = Event(core.env)
-        self._softmax_busy = self._add_busy = 0
-        self._softmax_span: tuple[int, int] = (0, 0)
+        self._softmax_busy = 0
 
     def _latency(self, kind: str, elements: int) -> int:
         return row_latency(kind, elements, self.core.npu.vector, self.core.npu.element_bytes)
@@ -49,7 +49,7 @@ class AttentionRun:
         now, count = self.core.now, len(self.work.requests)
         self.start = self._logit_end = now
         self._attend_start: int | None = None
-        self._softmax_span = (0, now)
+        self._softmax_start, self._softmax_end = NEVER, now
         self._scores_known = PendingWrites(self._scores, count, self.core, self._scored)
         self._output_known = PendingWrites(self._output, count, self.core, self._finish_at)
         self._logits = [Join(self.work.heads, now, partial(self._request_scored, i)) for i in range(count)]
@@ -58,7 +58,7 @@ class AttentionRun:
 
     def _finish_at(self, time: int) -> None:
         self.end = time
-        self.core.agenda.at(time, (OPERATOR, 1), self._finish)
+        self.core.agenda.at(time, END_OF_PIM, self._finish)
 
     def _finish(self) -> None:
         self.finished.succeed()
@@ -68,7 +68,7 @@ class AttentionRun:
         name, burst = self.work.name, self._memory.burst_bytes
         macs, clock = self.work.macs // 2, self.core.clock
         first_attend = self._scores_known.earliest if self._attend_start is None else self._attend_start
-        times = ((self.start, self._logit_end), self._softmax_span, (first_attend, self.end))
+        times = ((self.start, self._logit_end), (self._softmax_start, self._softmax_end), (first_attend, self.end))
         read = (self._logit.bursts * burst, 0, self._attend.bursts * burst)
         written = (self._scores.bursts * burst, 0, self._output.bursts * burst)
         busy = (0, clock.ps(self._softmax_busy), 0)
@@ -117,30 +117,28 @@ class AttentionRun:
 
     def _logit_known(self, block: int) -> None:
         arrival = int(self.core.transfers.arrived[block])
-        self.core.agenda.at(arrival, (STEP, 1, block), partial(self._run_softmax, block))
+        self.core.agenda.at(arrival, (*LOGIT_RESULT, block), partial(self._run_softmax, block))
 
     def _run_softmax(self, block: int) -> None:
         request = self._logit.request_of(block)
         extra = int(self._logit.parts[block - self._logit.first]) - self._whole_logits[request]
         latency = self._softmax[request] + max(0, extra) * self._sum
-        end = self._issue(latency)
-        first, last = self._softmax_span
-        self._softmax_span = (first if self._softmax_busy else self.core.now, max(last, end))
         self._softmax_busy += latency
-        self._logits[request].count_down(end)
+        self._softmax_start = min(self._softmax_start, self.core.now)
+        self._run_row(latency, self._logits[request])
 
-    def _issue(self, latency: int) -> int:
-        clock = self.core.clock
-        return clock.ps(self.core.vector.issue(1, latency, clock.edge(self.core.now)))
+    def _run_row(self, latency: int, part: Join) -> None:
+        self.core.vector.run(1, latency, "pim", lambda end: part.count_down(self.core.clock.ps(end)))
 
     def _request_scored(self, request: int, time: int) -> None:
+        self._softmax_end = max(self._softmax_end, time)
         self._scores_known.send(request, time, key=request)
 
     def _scored(self, time: int) -> None:
         """All scores of the batch have been written at `time`."""
         self._logit_end = time
         if self.core.system.policy.attention_order == "barrier":
-            self.core.agenda.at(time, (OPERATOR, 1), self._begin_attends)
+            self.core.agenda.at(time, END_OF_PIM, self._begin_attends)
 
     # Attends --------------------------------------------------------------------------------
 
@@ -156,12 +154,12 @@ class AttentionRun:
         arrival = int(self.core.transfers.arrived[block])
         extra = int(self._attend.parts[block - self._attend.first]) - self._whole_output
         if extra > 0:
-            self.core.agenda.at(arrival, (STEP, 2, block), partial(self._add_parts, block, extra))
+            self.core.agenda.at(arrival, (*ATTEND_RESULT, block), partial(self._add_parts, block, extra))
         else:
             self._heads[self._attend.request_of(block)].count_down(arrival)
 
     def _add_parts(self, block: int, extra: int) -> None:
-        self._heads[self._attend.request_of(block)].count_down(self._issue(extra * self._sum))
+        self._run_row(extra * self._sum, self._heads[self._attend.request_of(block)])
 
     def _request_attended(self, request: int, time: int) -> None:
         self._output_known.send(request, time, key=len(self.work.requests) + request)

@@ -57,6 +57,6 @@ def new_core(system: SystemSpec, memory: MemoryModel, longest_window: int = LONG
         clock,
         transfers,
         known_ahead(spec),
-        VectorPool(npu.vector),
+        VectorPool(npu.vector, agenda, clock),
         ScratchpadBudget(npu.scratchpad),
     )

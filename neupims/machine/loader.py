@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from neupims.isa.work import Loads, Records
 from neupims.machine.core import Core
-from neupims.machine.transfers import LOADER, NPU_PORT, parts_of
+from neupims.machine.ranks import LOADER
+from neupims.machine.transfers import NPU_PORT, parts_of
 
 Ints = NDArray[np.int64]
 

@@ -13,8 +13,9 @@ from neupims.isa.work import NpuWork
 from neupims.machine.core import Core
 from neupims.machine.loader import LoadQueue
 from neupims.machine.outcome import OperatorSpan
+from neupims.machine.ranks import END_OF_NPU
 from neupims.machine.step_units import UNITS
-from neupims.machine.transfers import NEVER, NPU_PORT, OPERATOR, parts_of
+from neupims.machine.transfers import NEVER, NPU_PORT, parts_of
 
 Ints = NDArray[np.int64]
 Released = Callable[[list[int]], None]
@@ -40,6 +41,8 @@ class OperatorRun:
         self._last_end = 0
         self._first_store = core.transfers.register(parts_of(work.stores.runs, stores)) if stores else 0
         self._store_offsets = np.searchsorted(work.stores.runs["block"], np.arange(stores + 1))
+        if len(steps) and self._need[-1] > loads:
+            raise RuntimeError(f"{work.name}: a step wants {self._need[-1]} loads but there are {loads}")
         self._unit = UNITS[work.unit](work, core)
         self.finished = Event(core.env)
         self.start = self.end = 0
@@ -72,7 +75,7 @@ class OperatorRun:
 
     def _finish_at(self, time: int) -> None:
         self.end = time
-        self.core.agenda.at(time, (OPERATOR,), self._finish)
+        self.core.agenda.at(time, END_OF_NPU, self._finish)
 
     def _finish(self) -> None:
         unfreed = int(self.work.loads.bytes.sum()) - int(self.work.steps["frees"].sum())
@@ -150,7 +153,7 @@ class OperatorRun:
         if until == self._store:
             return
         ready: Ints = np.maximum(ends[step[self._store : until] - part.start], self._store_time)
-        times = np.maximum.accumulate(ready)
+        times: Ints = np.maximum.accumulate(ready)
         cuts = np.flatnonzero(np.diff(times)) + 1
         edges = [0, *cuts.tolist(), len(times)]
         for low, high in pairwise(edges):

@@ -11,7 +11,7 @@ from neupims.events.probes import BusyTime
 from neupims.isa.work import NpuWork
 from neupims.machine import systolic
 from neupims.machine.core import Core
-from neupims.machine.transfers import STEP
+from neupims.machine.ranks import ROWS_OF_NPU
 from neupims.machine.vector import row_latency
 
 Ints = NDArray[np.int64]
@@ -74,13 +74,15 @@ class VectorSteps:
         edges = [0, *cuts.tolist(), len(ready)]
         for low, high in pairwise(edges):
             steps = slice(part.start + low, part.start + high)
-            self._core.agenda.at(int(ready[low]), (STEP, 0, steps.start), partial(self._run, steps, ended))
+            self._core.agenda.at(int(ready[low]), (*ROWS_OF_NPU, steps.start), partial(self._run, steps, ended))
 
     def _run(self, steps: slice, ended: Ended) -> None:
-        now = self._core.clock.edge(self._core.now)
-        work = zip(self._rows[steps].tolist(), self._latency[steps].tolist(), strict=True)
-        ends = [self._core.vector.issue(rows, latency, now) for rows, latency in work]
-        ended(steps, np.array(ends, np.int64) * self._core.clock.period_ps)
+        rows, latencies = self._rows[steps].tolist(), self._latency[steps].tolist()
+        for step, count, latency in zip(range(steps.start, steps.stop), rows, latencies, strict=True):
+            self._core.vector.run(count, latency, "npu", partial(self._tell, step, ended))
+
+    def _tell(self, step: int, ended: Ended, end: int) -> None:
+        ended(slice(step, step + 1), np.array([self._core.clock.ps(end)]))
 
 
 UNITS: dict[str, type[ArraySteps] | type[VectorSteps]] = {"array": ArraySteps, "vector": VectorSteps}

@@ -15,6 +15,7 @@ from neupims.events.join import Join
 from neupims.hardware.memory import MemorySpec
 from neupims.isa.work import Records
 from neupims.machine.outcome import MemoryCounts
+from neupims.machine.ranks import REQUEST
 from neupims.units import cycles
 
 Ints = NDArray[np.int64]
@@ -27,9 +28,6 @@ PATIENCE = 2_000_000
 """Cycles without any completion after which a busy memory is held to be stuck."""
 QUIET = 10_000
 """Cycles without any completion after which it is worth asking whether the memory is idle."""
-
-# Order of what happens at one time: arrivals at the core, then what programs do, then requests.
-(ARRIVAL, STEP, OPERATOR, LOADER, REQUEST) = range(5)
 
 
 class MemoryModel(Protocol):
@@ -189,7 +187,8 @@ class Transfers:
         return least
 
     def advance(self, until: int) -> None:
-        """Run the memory and note what became known."""
+        """Run the memory as far as its lookahead allows, and note what became known."""
+        until = min(until, self.memory.now + self.lookahead)
         ids, done = self.memory.advance(until)
         if not len(ids):
             return

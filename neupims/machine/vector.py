@@ -4,10 +4,18 @@ With `lanes` elements at a time, it(n) = ceil(n / lanes) passes cover n elements
 reduces them in tree(n) = 1 step for n <= lanes, else it(n) + tree(it(n)).
 """
 
+from collections import deque
 from collections.abc import Callable
-from heapq import heappush, heapreplace
+from dataclasses import dataclass
+from heapq import heapreplace
+from typing import Literal
 
+from neupims.events.agenda import Agenda
+from neupims.events.clock import Clock
 from neupims.hardware.npu import VectorUnits
+from neupims.machine.ranks import VECTOR_UNIT
+
+Program = Literal["npu", "pim"]
 
 Formula = Callable[[VectorUnits, int, int], int]
 
@@ -66,29 +74,74 @@ def row_latency(kind: str, elements: int, units: VectorUnits, element_bytes: int
     return max(1, formula(units, passes(elements, units.lanes), tree_steps(elements, units.lanes)))
 
 
+@dataclass(slots=True)
+class Rows:
+    """Rows that wait for units; `done` gets the cycle at which the last one ends, once that is known."""
+
+    left: int
+    latency: int
+    done: Callable[[int], None]
+    end: int = 0
+
+
 class VectorPool:
-    """The units of a device; each row goes to the one that is free first."""
+    """The units of a device, shared by its programs; a row goes to the unit that is free first.
 
-    def __init__(self, units: VectorUnits) -> None:
-        self.units = units
-        self.busy = 0
-        """Cycles of work given to units, summed over them."""
-        self._free: list[int] = []
-        for _ in range(units.count):
-            heappush(self._free, 0)
+    Rows wait in one queue for each program, first come first served. A unit that becomes free takes
+    from the PIM program first: its rows are few and banks wait for them. In the published simulator
+    nothing waits: a row starts at once, and only leaves its unit after the row before it.
+    """
 
-    def issue(self, rows: int, latency: int, now: int) -> int:
-        """Spread `rows` over the units; returns the cycle at which the last of them ends.
+    def __init__(self, units: VectorUnits, agenda: Agenda, clock: Clock) -> None:
+        self._agenda, self._clock = agenda, clock
+        self._waits = units.counts == "elements"
+        self._free = [0] * units.count
+        self._wake = -1
+        self._queues: dict[Program, deque[Rows]] = {"pim": deque(), "npu": deque()}
 
-        A row waits for its unit. In the published simulator it starts at once, and only leaves the
-        unit after the row before it.
-        """
-        last = now
-        wait = self.units.counts == "elements"
-        for _ in range(rows):
-            free = self._free[0]
-            end = max(free, now) + latency if wait else max(now + latency, free + 1)
-            heapreplace(self._free, end)
-            last = max(last, end)
-        self.busy += rows * latency
-        return last
+    def run(self, rows: int, latency: int, program: Program, done: Callable[[int], None]) -> None:
+        """Run `rows` rows of `latency` cycles each; they are ready now."""
+        if rows < 1:
+            raise RuntimeError("a step on the vector units has no rows")
+        work = Rows(rows, latency, done)
+        if self._waits:
+            self._queues[program].append(work)
+            self._dispatch()
+        else:
+            self._run_at_once(work)
+
+    @property
+    def _now(self) -> int:
+        return self._clock.edge(int(self._agenda.env.now))
+
+    def _dispatch(self) -> None:
+        now = self._now
+        while (work := self._next()) is not None:
+            if self._free[0] > now:
+                self._wake_up_at(self._free[0])
+                return
+            self._start(work, now + work.latency)
+
+    def _wake_up_at(self, cycle: int) -> None:
+        if self._wake <= self._now:
+            self._wake = cycle
+            self._agenda.at(self._clock.ps(cycle), VECTOR_UNIT, self._dispatch)
+
+    def _next(self) -> Rows | None:
+        for queue in self._queues.values():
+            if queue and queue[0].left == 0:
+                queue.popleft()
+            if queue:
+                return queue[0]
+        return None
+
+    def _run_at_once(self, work: Rows) -> None:
+        while work.left:
+            self._start(work, max(self._now + work.latency, self._free[0] + 1))
+
+    def _start(self, work: Rows, end: int) -> None:
+        heapreplace(self._free, end)
+        work.end = max(work.end, end)
+        work.left -= 1
+        if work.left == 0:
+            work.done(work.end)

@@ -26,15 +26,12 @@ class Echo:
     windows: list[int] = field(default_factory=list)
     silent: bool = False
 
-    @property
-    def lookahead(self) -> int:
-        return min(KNOWN, self.longest)
-
     def call(self) -> None:
         assert self.now == self.clock.edge(int(self.env.now))
         self.calls.append(self.now)
 
     def advance(self, until: int) -> None:
+        until = min(until, self.now + KNOWN, self.now + self.longest)
         self.windows.append(until)
         for called in self.calls:
             if self.now <= called + DELAY - KNOWN < until and not self.silent:

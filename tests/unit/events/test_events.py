@@ -122,5 +122,3 @@ def test_busy_time_counts_overlaps_once(cut: int) -> None:
             starts, ends = np.array(part).T
             busy.add(starts, ends)
     assert busy.total == union(intervals)
-
-

@@ -37,10 +37,13 @@ class SimpleMemory:
     pim_free: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     programs: dict[int, list[Any]] = field(default_factory=lambda: defaultdict(list))
     coming: list[tuple[int, int, int]] = field(default_factory=list)
-    log: list[tuple[int, int, str]] = field(default_factory=list)
+    log: list[tuple[int, int, int, str]] = field(default_factory=list)
+    """Cycle, channel, block or row, and what was seen: read, write (as submitted), gwrite, tile (as begun)."""
 
     def __post_init__(self) -> None:
-        self.count = Counters(*(np.zeros(s, np.int64) for s in ((self.channels, len(Command)), self.channels, self.channels)))
+        self.count = Counters(
+            *(np.zeros(s, np.int64) for s in ((self.channels, len(Command)), self.channels, self.channels))
+        )
 
     def blocks(self, parts: NDArray[np.int64]) -> int:
         first = len(self.left)
@@ -55,8 +58,7 @@ class SimpleMemory:
                 start = max(self.now, self.free[channel])
                 self.free[channel] = start + BURST
                 self.coming.append((start, start + (1 if write else LATENCY), block))
-                self.count.commands[channel, Command.WR if write else Command.RD] += 1
-            self.log.append((self.now, block, "write" if write else "read"))
+            self.log.append((self.now, channel, block, "write" if write else "read"))
 
     def submit_pim(self, instructions: NDArray[Any]) -> None:
         for instruction in instructions:
@@ -74,7 +76,9 @@ class SimpleMemory:
         start = max(self.pim_free[channel], seen, self.done[gate] if gate >= 0 else 0)
         if start >= until:
             return False
-        self.log.append((start, int(instruction["row"]), "gwrite" if instruction["kind"] == GWRITE else "tile"))
+        self.log.append(
+            (start, channel, int(instruction["row"]), "gwrite" if instruction["kind"] == GWRITE else "tile")
+        )
         if instruction["kind"] == GWRITE:
             self.pim_free[channel] = start + GWRITE_CYCLES
             return True
@@ -83,6 +87,7 @@ class SimpleMemory:
             if instruction["block"] >= 0:
                 self.coming.append((end, end + LATENCY, int(instruction["block"]) + group))
             self.count.macs[channel] += int(instruction["macs"])
+        self.count.commands[channel, Command.PIM_HEADER] += 1
         self.pim_free[channel] = start + GROUP_CYCLES * int(instruction["groups"])
         return True
 
@@ -120,11 +125,14 @@ Make = Callable[..., Any]
 
 @pytest.fixture
 def new_memory() -> Callable[[], SimpleMemory]:
+    """Makes memories of CHANNELS channels."""
     return lambda: SimpleMemory(CHANNELS)
 
 
 @pytest.fixture
 def system() -> Callable[..., SystemSpec]:
+    """Makes systems with CHANNELS channels; overrides as on the command line."""
+
     def build(*overrides: str, name: str = "neupims") -> SystemSpec:
         return load_system(name, [f"memory.organization.channels={CHANNELS}", *overrides])
 
@@ -165,7 +173,9 @@ def npu_work() -> Make:
         loads = Loads(striped(steps, bursts), np.full(steps, size), np.full(steps, early))
         stores = Stores()
         if store:
-            stores = Stores(striped(steps, store, True), np.full(steps, store * CHANNELS * 64), np.arange(steps, dtype=np.int32))
+            stores = Stores(
+                striped(steps, store, True), np.full(steps, store * CHANNELS * 64), np.arange(steps, dtype=np.int32)
+            )
         return NpuWork(name, kind, unit, records, loads, stores, macs=1000)  # type: ignore[arg-type]
 
     return build
@@ -192,7 +202,9 @@ def pim_work() -> Make:
             attend = program(channel, attend_tiles, 2, 10 * index + 1)
             nothing = np.empty(0, RUN)
             made.append(
-                PimRequest(index, channel, length, logit, attend, runs if scores else nothing, runs if output else nothing)
+                PimRequest(
+                    index, channel, length, logit, attend, runs if scores else nothing, runs if output else nothing
+                )
             )
         return PimWork("attention", 2, 64, tuple(made), macs=100)
 

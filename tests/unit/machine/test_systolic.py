@@ -38,7 +38,9 @@ def steps(*pairs: tuple[int, int]) -> NDArray[Any]:
     return records
 
 
-def ends(records: NDArray[Any], arrays: SystolicArrays, ready: list[int], dataflow: Any = "weight_stationary") -> list[int]:
+def ends(
+    records: NDArray[Any], arrays: SystolicArrays, ready: list[int], dataflow: Any = "weight_stationary"
+) -> list[int]:
     timing = array_timing(records, arrays, dataflow)
     return issue(timing, slice(None), np.array(ready), ArrayState(), arrays).tolist()
 
@@ -109,7 +111,9 @@ def test_cost_for_lowering() -> None:
     assert cost_of(CLEAN)(records, "weight_stationary") == cost(records, CLEAN, "weight_stationary")
 
 
-work = st.lists(st.tuples(st.integers(1, 300), st.sampled_from([0, 64, 128]), st.integers(0, 400)), min_size=1, max_size=12)
+work = st.lists(
+    st.tuples(st.integers(1, 300), st.sampled_from([0, 64, 128]), st.integers(0, 400)), min_size=1, max_size=12
+)
 
 
 @given(work, st.data(), st.sampled_from([CLEAN, SINGLE, FOLDED, ON_TIME]), st.booleans())
@@ -127,7 +131,9 @@ def test_issue_in_parts_equals_issue_at_once(
 
 
 @given(work, st.sampled_from([CLEAN, SINGLE, ON_TIME]))
-def test_no_step_ends_before_its_operands_have_passed_through(rows: list[tuple[int, int, int]], arrays: SystolicArrays) -> None:
+def test_no_step_ends_before_its_operands_have_passed_through(
+    rows: list[tuple[int, int, int]], arrays: SystolicArrays
+) -> None:
     records = steps(*((stream, preload) for stream, preload, _ in rows))
     ready = np.cumsum([gap for *_, gap in rows])
     timing = array_timing(records, arrays, "weight_stationary")
@@ -155,4 +161,6 @@ def test_closed_forms_agree_with_scale_sim() -> None:
 
 
 def test_closed_form_of_stationary_activations_is_that_of_weights_transposed() -> None:
-    assert gemm_cycles(100, 300, 200, CLEAN, "activation_stationary") == gemm_cycles(300, 100, 200, CLEAN, "weight_stationary")
+    assert gemm_cycles(100, 300, 200, CLEAN, "activation_stationary") == gemm_cycles(
+        300, 100, 200, CLEAN, "weight_stationary"
+    )

@@ -1,15 +1,24 @@
 """Vector units: formulas of the published simulator's operators, and who takes a row."""
 
-import pytest
+from functools import partial
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from simpy.core import Environment
+
+from neupims.events.agenda import Agenda
+from neupims.events.clock import Clock
 from neupims.hardware.npu import VectorUnits
-from neupims.machine.vector import FORMULAS, VectorPool, passes, row_latency, tree_steps
+from neupims.machine.vector import FORMULAS, Program, VectorPool, passes, row_latency, tree_steps
 
 UNITS = VectorUnits(count=8, lanes=128)
 PUBLISHED = UNITS.model_copy(update={"counts": "published"})
 
 
-@pytest.mark.parametrize(("elements", "steps"), [(1, 1), (128, 1), (129, 3), (600, 6), (4096, 33), (128 * 128 + 1, 132)])
+@pytest.mark.parametrize(
+    ("elements", "steps"), [(1, 1), (128, 1), (129, 3), (600, 6), (4096, 33), (128 * 128 + 1, 132)]
+)
 def test_tree(elements: int, steps: int) -> None:
     assert tree_steps(elements, 128) == steps
 
@@ -45,23 +54,71 @@ def test_unknown_operator() -> None:
         row_latency("fft", 10, UNITS, 2)
 
 
+class Pool:
+    """A pool with a clock of one cycle per picosecond; `ends` tells when each piece of work ended."""
+
+    def __init__(self, units: VectorUnits) -> None:
+        self.env = Environment()
+        self.agenda = Agenda(self.env)
+        self.pool = VectorPool(units, self.agenda, Clock(1))
+        self.ends: dict[str, int] = {}
+
+    def run(self, name: str, now: int, rows: int, latency: int, program: Program = "npu") -> None:
+        """Enter work at a time."""
+        done = partial(self.ends.__setitem__, name)
+        self.agenda.at(now, (0,), lambda: self.pool.run(rows, latency, program, done))
+
+    def finish(self) -> dict[str, int]:
+        self.env.run()
+        return self.ends
+
+
+def units(count: int, base: VectorUnits = UNITS) -> VectorUnits:
+    return base.model_copy(update={"count": count})
+
+
 def test_rows_spread_over_free_units() -> None:
-    pool = VectorPool(UNITS)
-    assert pool.issue(rows=8, latency=10, now=0) == 10
-    assert pool.issue(rows=9, latency=10, now=0) == 30
-    assert pool.busy == 170
+    pool = Pool(units(8))
+    pool.run("a", now=0, rows=8, latency=10)
+    pool.run("b", now=0, rows=9, latency=10)
+    assert pool.finish() == {"a": 10, "b": 30}
 
 
 def test_row_goes_to_the_unit_that_is_free_first() -> None:
-    pool = VectorPool(UNITS.model_copy(update={"count": 2}))
-    pool.issue(1, 100, 0)
-    pool.issue(1, 30, 0)
-    assert pool.issue(1, 10, 0) == 40
-    assert pool.issue(1, 10, 50) == 60
+    pool = Pool(units(2))
+    for name, now, latency in (("a", 0, 100), ("b", 0, 30), ("c", 0, 10), ("d", 50, 10)):
+        pool.run(name, now, 1, latency)
+    assert pool.finish() == {"a": 100, "b": 30, "c": 40, "d": 60}
+
+
+def test_rows_of_pim_go_before_rows_of_the_npu_that_wait() -> None:
+    pool = Pool(units(1))
+    pool.run("norm", now=0, rows=3, latency=10)
+    pool.run("next", now=1, rows=1, latency=10)
+    pool.run("softmax", now=5, rows=1, latency=4, program="pim")
+    assert pool.finish() == {"softmax": 14, "norm": 34, "next": 44}
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 5), st.integers(1, 20), st.booleans()), max_size=8))
+def test_units_never_idle_while_rows_wait(works: list[tuple[int, int, int, bool]]) -> None:
+    """With one unit, the last end is that of any work-conserving order."""
+    pool, free = Pool(units(1)), 0
+    for index, (now, rows, latency, pim) in enumerate(works):
+        pool.run(str(index), now, rows, latency, "pim" if pim else "npu")
+    for now, rows, latency, _ in sorted(works):
+        free = max(free, now) + rows * latency
+    assert max(pool.finish().values(), default=0) == free
 
 
 def test_published_row_starts_at_once_but_leaves_after_the_one_before() -> None:
-    pool = VectorPool(PUBLISHED.model_copy(update={"count": 1}))
-    assert pool.issue(1, 27, 0) == 27
-    assert pool.issue(1, 27, 10) == 37
-    assert pool.issue(1, 5, 11) == 38
+    pool = Pool(units(1, PUBLISHED))
+    for name, now, latency in (("a", 0, 27), ("b", 10, 27), ("c", 11, 5)):
+        pool.run(name, now, 1, latency)
+    assert pool.finish() == {"a": 27, "b": 37, "c": 38}
+
+
+def test_a_step_without_rows_is_refused() -> None:
+    pool = Pool(units(1))
+    pool.run("a", now=0, rows=0, latency=1)
+    with pytest.raises(RuntimeError, match=r"^a step on the vector units has no rows$"):
+        pool.finish()
