@@ -50,5 +50,5 @@ def pack(spans: Sequence[OperatorSpan]) -> tuple[tuple[OperatorSpan, ...], ...]:
 
 
 def short_name(operator: OperatorSpan) -> str:
-    """What is done, without where: `logit` for `layer0.attention.logit`."""
-    return operator.name.rsplit(".", 1)[-1]
+    """What is done, without where and for whom: `logit` for `layer0.attention.logit@sb1`."""
+    return operator.name.rsplit(".", 1)[-1].partition("@")[0]

@@ -39,7 +39,7 @@ def headline(run: Run) -> str:
 
 def throughput_table(runs: Sequence[Run]) -> Table:
     """Throughput, iteration time, speed-up over the first run, and utilisation."""
-    table = _table("", "tokens/s", "iteration", "speed-up", "NPU", "PIM", "bandwidth")
+    table = plain_table("", "tokens/s", "iteration", "speed-up", "NPU", "PIM", "bandwidth")
     for run in runs:
         use = run.utilization
         table.add_row(
@@ -56,10 +56,20 @@ def throughput_table(runs: Sequence[Run]) -> Table:
 
 def energy_table(runs: Sequence[Run]) -> Table:
     """Energy of the memory of one device in one iteration, by group of commands."""
-    table = _table("memory, mJ", *GROUP_TITLES.values(), "total")
+    table = plain_table("memory, mJ", *GROUP_TITLES.values(), "total")
     for run in runs:
         groups = [_mj(value) for value in dram_groups_mj(run).values()]
         table.add_row(run.system, *groups, _mj(run.energy.dram + run.energy.pim))
+    return table
+
+
+def stage_table(run: Run) -> Table:
+    """The simulated stages, how often each is in the iteration, and its share of the time."""
+    table = plain_table("stage", "duration", "times", "share")
+    for stage in run.stages:
+        duration = stage.end_ps - stage.start_ps
+        share = duration * stage.repeats / run.iteration_ps
+        table.add_row(stage.name, f"{duration / PS_PER_MS:,.3f} ms", f"{stage.repeats}×", f"{share:.1%}")
     return table
 
 
@@ -68,13 +78,26 @@ def print_report(runs: Sequence[Run], console: Console) -> None:
     console.print(report(runs))
 
 
+def count(value: float, unit: str = "") -> str:
+    """Three digits and a prefix: `1.25 G`, `12.3 kB`, `0`."""
+    for power, prefix in ((12, "T"), (9, "G"), (6, "M"), (3, "k")):
+        if value >= 0.9995 * 10**power:
+            return f"{value / 10**power:.{_decimals(value / 10**power)}f} {prefix}{unit}"
+    return f"{value:g} {unit}".rstrip()
+
+
+def _decimals(value: float) -> int:
+    return 2 if value < 9.995 else 1 if value < 99.95 else 0
+
+
 def _mj(value: float | None) -> str:
     if not value:
         return ABSENT
     return f"{value:,.0f}" if value >= 100 else f"{value:.2g}" if value < 1 else f"{value:.1f}"
 
 
-def _table(first: str, *others: str) -> Table:
+def plain_table(first: str, *others: str) -> Table:
+    """A table without lines; the first column is text, the others are numbers."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column(first, no_wrap=True)
     for title in others:

@@ -95,8 +95,9 @@ class Run:
 
     @property
     def label(self) -> str:
-        """Model and variant, for people."""
-        return self.model if self.variant is None else f"{self.model}-{self.variant}"
+        """Model and variant, for people; a model's name may hold its variant."""
+        named = self.variant is None or self.model.endswith(f"-{self.variant}")
+        return self.model if named else f"{self.model}-{self.variant}"
 
     def to_json(self) -> dict[str, Any]:
         """The record with the keys of schema 1; times in ns with at most three decimals."""

@@ -65,17 +65,25 @@ class OperatorSpan:
     macs: int
     bytes_read: int
     bytes_written: int
+    """Through the memory interface; of a link, bytes sent to peers."""
+    kind: str = ""
+    """What is computed, such as gemm or layer_norm."""
+    busy_ps: int | None = None
+    """Time in which the unit had a step of it (vector: summed over the units)."""
 
     def to_json(self) -> dict[str, Any]:
         """As the run record has it, in ns."""
+        busy = {} if self.busy_ps is None else {"busy_ns": to_ns(self.busy_ps)}
         return {
             "name": self.name,
+            "kind": self.kind,
             "unit": self.unit,
             "start_ns": to_ns(self.start_ps),
             "end_ns": to_ns(self.end_ps),
             "macs": self.macs,
             "bytes_read": self.bytes_read,
             "bytes_written": self.bytes_written,
+            **busy,
         }
 
     @classmethod
@@ -83,4 +91,5 @@ class OperatorSpan:
         """From the run record."""
         times = fields.picoseconds("start_ns"), fields.picoseconds("end_ns")
         sizes = fields.integer("macs"), fields.integer("bytes_read"), fields.integer("bytes_written")
-        return cls(fields.text("name"), fields.text("unit"), *times, *sizes)
+        busy = fields.picoseconds("busy_ns") if "busy_ns" in fields.values else None
+        return cls(fields.text("name"), fields.text("unit"), *times, *sizes, fields.optional_text("kind") or "", busy)

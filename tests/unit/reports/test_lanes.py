@@ -41,3 +41,4 @@ def test_rows_hold_every_span_once_and_as_few_rows_as_overlaps_need(found):
 def test_a_short_name_is_the_last_part():
     assert short_name(span(0, 1)) == "logit"
     assert short_name(span(0, 1, name="embedding")) == "embedding"
+    assert short_name(span(0, 1, name="layer0.qkv@sb2")) == "qkv"
