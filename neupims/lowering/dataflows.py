@@ -130,22 +130,36 @@ def nest(dataflow: Dataflow, gemm: Gemm, arrays: SystolicArrays, limits: Budget)
 
 
 def token_limit(dataflow: Dataflow, gemm: Gemm, arrays: SystolicArrays, limits: Budget) -> int:
-    """Tokens whose activations and partial sums fit on chip.
+    """Tokens whose activations and partial sums fit on chip; CapacityError if not even one does."""
+    lacking = shortage(dataflow, gemm, arrays, limits)
+    if lacking:
+        raise CapacityError(lacking)
+    return min(have // need for _, need, have in _needs(dataflow, gemm, arrays, limits) if need)
 
-    CapacityError if not even one does. Output-stationary arrays keep partial sums in themselves.
-    """
-    inputs = gemm.inner * limits.element_bytes
-    sums = ACCUMULATOR_BYTES * min(gemm.outputs, arrays.count * arrays.columns)
-    needs = {
-        "weight_stationary": (inputs, sums),
-        "activation_stationary": (arrays.rows * limits.element_bytes, ACCUMULATOR_BYTES * gemm.outputs),
-        "output_stationary": (inputs, 0),
-    }[dataflow]
-    available = (limits.operands, limits.accumulators)
-    for name, need, have in zip(("bytes", "accumulator_bytes"), needs, available, strict=True):
+
+def shortage(dataflow: Dataflow, gemm: Gemm, arrays: SystolicArrays, limits: Budget) -> str:
+    """Why not even one token fits on chip, or nothing."""
+    for name, need, have in _needs(dataflow, gemm, arrays, limits):
         if need > have:
-            raise CapacityError(
+            return (
                 f"processor.scratchpad.{name}: one token of a GEMM with {gemm.inner:,} inputs and {gemm.outputs:,} "
                 f"outputs needs {need:,} bytes, but half of it is {have:,} bytes; enlarge it or raise --tp"
             )
-    return min(have // need for need, have in zip(needs, available, strict=True) if need)
+    return ""
+
+
+def _needs(
+    dataflow: Dataflow, gemm: Gemm, arrays: SystolicArrays, limits: Budget
+) -> tuple[tuple[str, int, int], tuple[str, int, int]]:
+    """Bytes of one token, and those that there are, in both scratchpads.
+
+    Output-stationary arrays keep partial sums in themselves.
+    """
+    inputs = gemm.inner * limits.element_bytes
+    wave = ACCUMULATOR_BYTES * min(gemm.outputs, arrays.count * arrays.columns)
+    operands, sums = {
+        "weight_stationary": (inputs, wave),
+        "activation_stationary": (arrays.rows * limits.element_bytes, ACCUMULATOR_BYTES * gemm.outputs),
+        "output_stationary": (inputs, 0),
+    }[dataflow]
+    return ("bytes", operands, limits.operands), ("accumulator_bytes", sums, limits.accumulators)

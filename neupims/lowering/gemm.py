@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neupims.isa.work import Dataflow, NpuWork
-from neupims.lowering.dataflows import DATAFLOWS, budget, nest
+from neupims.lowering.dataflows import DATAFLOWS, budget, nest, shortage
 from neupims.lowering.places import Integers, Place
 from neupims.lowering.published import folded_nest
 from neupims.lowering.storage import Access, loads, stores
@@ -44,14 +44,19 @@ def lower_gemm(name: str, gemm: Gemm, operands: Operands, target: Target) -> Npu
 
 
 def choose_tiling(gemm: Gemm, target: Target, bias: bool = True) -> Tiling:
-    """Tiles of the system's dataflow; `fastest` takes the one that ends first, the earlier named on ties."""
+    """Tiles of the system's dataflow; `fastest` takes the one that ends first, the earlier named on ties.
+
+    Raises:
+        CapacityError: the scratchpad does not hold one token; for `fastest`, in no dataflow.
+    """
     arrays = target.npu.arrays
     if arrays.folded:
         tiles = folded_nest(gemm, arrays, budget(target.npu), target.policy.stores == "all")
         return tiling("activation_stationary", tiles, target.element_bytes, bias)
     if arrays.dataflow != "fastest":
         return _tiling(arrays.dataflow, gemm, target, bias)
-    options = [_tiling(dataflow, gemm, target, bias) for dataflow in DATAFLOWS]
+    fitting: list[Dataflow] = [flow for flow in DATAFLOWS if not shortage(flow, gemm, arrays, budget(target.npu))]
+    options = [_tiling(dataflow, gemm, target, bias) for dataflow in fitting or list(DATAFLOWS)]
     return min(options, key=lambda option: estimated_cycles(option, target))
 
 
