@@ -1,0 +1,69 @@
+"""The three operators of attention over cached keys and values, with a context of its own for each request.
+
+Attributes: `heads`, `head_dim`, `causal`, and for each request `new` tokens and `lengths` of context.
+Scores are packed, [heads, sum of new[i] * lengths[i]]. A causal prompt counts its whole score matrix, as the
+matrix products of the published MAC counts do; a kernel that skips masked tiles does about half of it.
+"""
+
+from neupims.graph.kinds.base import Kind, element_bytes, like_input, operands, per_element, require, results
+from neupims.graph.operator import Operator
+from neupims.graph.tensor import Shape
+
+SOFTMAX_OPS = 5
+"""For each score: maximum, subtraction, exponential, sum, division."""
+
+
+def pairs(op: Operator) -> int:
+    """Pairs of query and key that one head scores."""
+    return sum(new * length for new, length in zip(op.numbers("new"), op.numbers("lengths"), strict=True))
+
+
+def logit_shapes(op: Operator) -> tuple[Shape, ...]:
+    """Queries and new keys [tokens, heads * head_dim], key cache [context, heads * head_dim]: scores."""
+    _check_rows("queries", op.inputs[0].shape, op, "new")
+    _check_rows("keys", op.inputs[1].shape, op, "new")
+    _check_rows("key cache", op.states[0].shape, op, "lengths")
+    return ((op.number("heads"), pairs(op)),)
+
+
+def attend_shapes(op: Operator) -> tuple[Shape, ...]:
+    """Scores, new values [tokens, heads * head_dim], value cache: [tokens, heads * head_dim]."""
+    scores, expected = op.inputs[0].shape, (op.number("heads"), pairs(op))
+    require(scores == expected, f"scores {scores} do not fit [heads, pairs]; they must be {expected}")
+    _check_rows("values", op.inputs[1].shape, op, "new")
+    _check_rows("value cache", op.states[0].shape, op, "lengths")
+    return (op.inputs[1].shape,)
+
+
+def product_macs(op: Operator) -> int:
+    """Every scored pair costs head_dim in every head: in K^T q, and again in S V."""
+    return op.number("heads") * op.number("head_dim") * pairs(op)
+
+
+def read_with_cache(op: Operator) -> int:
+    """All operands, the new keys or values only once: they are part of the cache."""
+    return operands(op) - op.inputs[1].bytes
+
+
+def written_with_cache(op: Operator) -> int:
+    """The result, and the new keys or values, which are appended to their cache."""
+    return results(op) + op.inputs[1].elements * element_bytes(op.states[0])
+
+
+def scaling(op: Operator) -> int:
+    """Each score is divided by the root of head_dim."""
+    return op.outputs[0].elements
+
+
+def _check_rows(what: str, shape: Shape, op: Operator, rows: str) -> None:
+    expected = (sum(op.numbers(rows)), op.number("heads") * op.number("head_dim"))
+    require(shape == expected, f"{what} {shape} do not fit the heads and requests; they must be {expected}")
+
+
+ATTENTION = {
+    "logit": Kind(
+        2, logit_shapes, macs=product_macs, other_ops=scaling, read=read_with_cache, written=written_with_cache
+    ),
+    "softmax": Kind(1, like_input, other_ops=per_element(SOFTMAX_OPS)),
+    "attend": Kind(2, attend_shapes, macs=product_macs, read=read_with_cache, written=written_with_cache),
+}

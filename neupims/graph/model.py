@@ -1,0 +1,78 @@
+"""A model: an architecture with its numbers chosen, and the graphs of its iterations."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from neupims.errors import ModelError
+from neupims.graph.architecture import Architecture, Paper
+from neupims.graph.config import Config
+from neupims.graph.graph import Graph
+from neupims.graph.sequences import Sequences, decode_step, prompts
+from neupims.graph.tracer import Tracer
+from neupims.graph.tracing.location import raised_in
+
+
+@dataclass(frozen=True)
+class Model:
+    """One variant of an architecture, with the options of the user."""
+
+    architecture: Architecture
+    variant: str | None
+    config: Config
+
+    @property
+    def name(self) -> str:
+        """Architecture and variant, as in `gpt3-30b`."""
+        return full_name(self.architecture, self.variant)
+
+    @property
+    def family(self) -> str:
+        """Folder of the architecture, such as `language`."""
+        return self.architecture.family
+
+    @property
+    def paper(self) -> Paper:
+        """Where the architecture was published."""
+        return self.architecture.paper
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters, biases included, counted from the shapes of the weights."""
+        return self._smallest.params
+
+    @property
+    def layers(self) -> int:
+        """Repetitions of the outermost blocks."""
+        return sum(block.count for block in self._smallest.blocks)
+
+    def decode(self, lengths: Iterable[int]) -> Graph:
+        """One new token for each request, whose context, the new token included, has `lengths[i]` tokens.
+
+        ModelError for lengths or shapes that do not fit, with the file and line in the architecture.
+        """
+        return self._traced(decode_step(lengths))
+
+    def prefill(self, lengths: Iterable[int]) -> Graph:
+        """All tokens of each prompt of `lengths[i]` tokens. ModelError as in `decode`."""
+        return self._traced(prompts(lengths))
+
+    @cached_property
+    def _smallest(self) -> Graph:
+        return self.decode((1,))
+
+    def _traced(self, sequences: Sequences) -> Graph:
+        net = Tracer(sequences)
+        try:
+            self.architecture.describe(net, self.config)
+        except ModelError:
+            raise
+        except Exception as error:
+            where = raised_in(self.architecture.file, error.__traceback__)
+            raise ModelError(f"{where}: {self.name}: {type(error).__name__}: {error}") from error
+        return net.finish(self.name)
+
+
+def full_name(architecture: Architecture, variant: str | None) -> str:
+    """Architecture and variant in one word."""
+    return architecture.name if variant is None else f"{architecture.name}-{variant}"

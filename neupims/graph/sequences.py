@@ -1,0 +1,52 @@
+"""The sequences over which an autoregressive model is traced."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from neupims.errors import ModelError
+
+Phase = Literal["decode", "prefill"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """One sequence for each request: its new tokens and its context. Tokens of all requests are packed, not padded."""
+
+    phase: Phase
+    new: tuple[int, ...]
+    """Tokens computed now, for each request."""
+    lengths: tuple[int, ...]
+    """Tokens of context for each request, the new ones included."""
+
+    @property
+    def tokens(self) -> int:
+        """New tokens of all requests: rows of every activation."""
+        return sum(self.new)
+
+    @property
+    def context(self) -> int:
+        """Tokens of context of all requests: rows of the KV cache."""
+        return sum(self.lengths)
+
+
+def decode_step(lengths: Iterable[int]) -> Sequences:
+    """Each request computes one new token, the last of its context of `lengths[i]` tokens."""
+    checked = _checked(lengths, "decode")
+    return Sequences("decode", (1,) * len(checked), checked)
+
+
+def prompts(lengths: Iterable[int]) -> Sequences:
+    """Each request computes all `lengths[i]` tokens of its prompt at once."""
+    checked = _checked(lengths, "prefill")
+    return Sequences("prefill", checked, checked)
+
+
+def _checked(lengths: Iterable[int], phase: Phase) -> tuple[int, ...]:
+    checked = tuple(lengths)
+    if not checked:
+        raise ModelError(f"{phase}: no requests; give the length of at least one")
+    for index, length in enumerate(checked):
+        if type(length) is not int or length < 1:
+            raise ModelError(f"{phase}: length of request {index} is {length!r}; it must be an integer of at least 1")
+    return checked

@@ -1,0 +1,45 @@
+"""Words for what happens between the tokens of a request."""
+
+from neupims.graph.operator import Attribute
+from neupims.graph.tracing.recorder import Recorder
+from neupims.graph.tracing.regions import Value
+
+
+class Attention(Recorder):
+    """Attention over cached keys and values."""
+
+    def attention(self, q: Value, k: Value, v: Value, *, heads: int) -> Value:
+        """Causal attention of the new tokens over their context: [tokens, width] from three of that shape.
+
+        Records `logit`, `softmax` and `attend`, and a cache of keys and one of values, [context, width] each, to
+        which the new keys and values are appended.
+        """
+        logit = self.named(None, "logit")
+        attributes = self._attributes(logit, q, heads)
+        keys = self._cache(logit, k)
+        scores = self.apply("logit", logit, (q, k), states=(keys,), attributes=attributes)
+        scores = self.apply("softmax", self.named(None, "softmax"), (scores,), attributes=attributes)
+        attend = self.named(None, "attend")
+        values = self._cache(attend, v)
+        return self.apply("attend", attend, (scores, v), states=(values,), attributes=attributes)
+
+    def last_token(self, x: Value, *, name: str | None = None) -> Value:
+        """The last token of each request, [requests, width]; nothing to do in a decode step."""
+        if self.sequences.phase == "decode":
+            return x
+        new = self.sequences.new
+        return self.apply("last", self.named(name, "last_token"), (x,), attributes={"new": new})
+
+    def _attributes(self, name: str, q: Value, heads: int) -> dict[str, Attribute]:
+        if heads < 1 or q.width % heads:
+            raise self.error("logit", name, f"queries {q.shape} do not divide into {heads} heads")
+        return {
+            "heads": heads,
+            "head_dim": q.width // heads,
+            "causal": True,
+            "new": self.sequences.new,
+            "lengths": self.sequences.lengths,
+        }
+
+    def _cache(self, name: str, tokens: Value) -> Value:
+        return self.own(f"{name}.cache", (self.sequences.context, tokens.width), "kv_cache")
