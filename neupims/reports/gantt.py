@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from neupims.errors import ResultError
 from neupims.reports.figure import COLOURS, INK, LABEL, LEGEND, OTHER, QUIET, SMALL, new_figure
 from neupims.reports.lanes import Lane, lane_of, lanes, short_name
 from neupims.reports.table import headline
@@ -28,10 +29,10 @@ ROW_IN = 0.2
 def timeline_figure(run: Run) -> Figure:
     """Lanes of operators with the boundaries of the stages, over the simulated part of the iteration.
 
-    Raises ValueError for a run without operators.
+    Raises ResultError for a run without operators.
     """
     if not run.operators:
-        raise ValueError(f"the run of {run.system} has no operators to draw")
+        raise ResultError(f"the run of {run.system} has no operators to draw")
     drawn = lanes(run)
     colours = _colours([span for lane in drawn for row in lane.rows for span in row])
     figure = new_figure(1.05 + ROW_IN * sum(len(lane.rows) for lane in drawn))

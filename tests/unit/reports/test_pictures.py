@@ -97,7 +97,7 @@ def test_the_time_axis_has_a_fitting_unit(handmade, end_ps, unit):
 
 
 def test_a_run_without_operators_cannot_be_drawn(handmade):
-    with pytest.raises(ValueError, match=r"^the run of neupims has no operators to draw$"):
+    with pytest.raises(ResultError, match=r"^the run of neupims has no operators to draw$"):
         timeline_figure(handmade(operators=()))
 
 

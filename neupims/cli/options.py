@@ -1,0 +1,113 @@
+"""Options that several commands share. A dataclass lists them; a decorator makes them parameters."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+DEFAULT_MODEL = "gpt3-30b"
+DEFAULT_BATCH = 256
+DEFAULT_SYSTEMS = ("gpu-a100", "npu-only", "npu-pim", "neupims")
+
+
+class Interleaving(StrEnum):
+    """Whether two sub-batches take turns on NPU and PIM."""
+
+    ON = "on"
+    OFF = "off"
+    AUTO = "auto"
+
+
+class Dataset(StrEnum):
+    """Where lengths of requests are drawn from."""
+
+    SHAREGPT = "sharegpt"
+    ALPACA = "alpaca"
+
+
+SystemName = Annotated[str, typer.Argument(metavar="SYSTEM", help="Name of a system, or the path of its YAML file.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the hardware, e.g. memory.channels=16."),
+]
+ModelName = Annotated[str, typer.Option("--model", "-m", metavar="MODEL", help="Name of an architecture.")]
+Variant = Annotated[str | None, typer.Option("--variant", metavar="NAME", help="Variant of the architecture.")]
+JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON, and only that, on standard output.")]
+OutFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="Folder for records and pictures.",
+        show_default="runs/TIME-DIGEST; none with --json",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOptions:
+    """What is asked of a system: the model, the devices, the requests."""
+
+    model: ModelName = DEFAULT_MODEL
+    variant: Variant = None
+    tp: Annotated[
+        int | None, typer.Option(min=1, help="Tensor-parallel devices.", show_default="as published for the model")
+    ] = None
+    pp: Annotated[int, typer.Option(min=1, help="Pipeline-parallel stages.")] = 1
+    layers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Only so many decoder blocks, without embedding and head.", show_default="the whole model"
+        ),
+    ] = None
+    interleaving: Annotated[
+        Interleaving | None, typer.Option(help="Sub-batch interleaving.", show_default="as the system has it")
+    ] = None
+    requests: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="CSV of requests with seq_len and, optionally, ch_idx.")
+    ] = None
+    dataset: Annotated[
+        Dataset | None, typer.Option(help="Draw request lengths from this data set.", show_default="sharegpt")
+    ] = None
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of requests.", show_default=f"{DEFAULT_BATCH}, or all of FILE"),
+    ] = None
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the draw.", show_default="0")] = None
+    overrides: Overrides = None
+
+    def __post_init__(self) -> None:
+        if self.requests is not None and self.dataset is not None:
+            raise typer.BadParameter("--requests and --dataset exclude each other")
+        if self.requests is not None and self.seed is not None:
+            raise typer.BadParameter("--seed belongs to --dataset; requests of a file are not drawn")
+
+
+def takes_job(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace the parameter `job: JobOptions` of a command by one option for each of its fields."""
+    fields = {field.name: field.default for field in dataclasses.fields(JobOptions)}
+    hints = get_type_hints(JobOptions, include_extras=True)
+    own = get_type_hints(command, include_extras=True)
+
+    def flat(**given: Any) -> None:
+        command(job=JobOptions(**{name: given.pop(name) for name in fields}), **given)
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.name == "job":
+            parameters += [_keyword(name, hints[name], default) for name, default in fields.items()]
+        else:
+            parameters.append(_keyword(parameter.name, own[parameter.name], parameter.default))
+    flat.__name__, flat.__doc__ = command.__name__, command.__doc__
+    flat.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    flat.__dict__["__signature__"] = inspect.Signature(parameters)
+    return flat
+
+
+def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

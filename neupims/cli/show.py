@@ -1,0 +1,82 @@
+"""`neupims show`: each document between the question and the result."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from neupims.cli import hardware
+from neupims.cli.options import JobOptions, JsonOutput, SystemName, takes_job
+from neupims.cli.output import emit_json, emit_rich, progress
+
+if TYPE_CHECKING:
+    from neupims.results.record import Run
+
+app = typer.Typer(help="Show the documents between question and result.", no_args_is_help=True)
+app.command("hardware")(hardware.show_system)
+
+
+@app.command("graph")
+@takes_job
+def show_graph(*, job: JobOptions, json: JsonOutput = False) -> None:
+    """Show the operator graph of one decode iteration of the batch."""
+    from neupims.cli.job import build_job
+    from neupims.reports.graphs import graph_table
+
+    ready = build_job(job, ())
+    graph = ready.model.decode(request.length for request in ready.batch)
+    if json:
+        emit_json(graph.to_json())
+    else:
+        emit_rich(graph_table(graph))
+
+
+@app.command("plan")
+@takes_job
+def show_plan(*, system: SystemName, job: JobOptions, json: JsonOutput = False) -> None:
+    """Show what is lowered for one device: stages, operators, steps and bytes."""
+    from neupims.cli.job import build_job
+    from neupims.reports.plans import plan_rows, plan_table
+    from neupims.simulate import plan
+
+    ready = build_job(job, [system])
+    lowered = plan(ready.systems[0], ready.model, ready.batch, **ready.settings)
+    if json:
+        emit_json(plan_rows(lowered))
+    else:
+        emit_rich(plan_table(lowered))
+
+
+@app.command("commands")
+@takes_job
+def show_commands(*, system: SystemName, job: JobOptions, json: JsonOutput = False) -> None:
+    """Simulate, and show the DRAM and PIM commands of one device in one iteration."""
+    from neupims.reports.spans import command_rows, command_table, duration_line
+
+    run = _simulated(system, job, json)
+    if json:
+        emit_json(command_rows(run))
+    else:
+        emit_rich(duration_line(run), "", command_table(run))
+
+
+@app.command("timeline")
+@takes_job
+def show_timeline(*, system: SystemName, job: JobOptions, json: JsonOutput = False) -> None:
+    """Simulate, and show what each unit did when."""
+    from neupims.reports.perfetto import chrome_trace
+    from neupims.reports.spans import duration_line, operator_table
+
+    run = _simulated(system, job, json)
+    if json:
+        emit_json(chrome_trace(run))
+    else:
+        emit_rich(duration_line(run), "", operator_table(run))
+
+
+def _simulated(system: str, job: JobOptions, quiet: bool) -> "Run":
+    from neupims.cli.job import build_job
+    from neupims.simulate import simulate
+
+    ready = build_job(job, [system])
+    with progress(quiet) as tell:
+        return simulate(ready.systems[0], ready.model, ready.batch, progress=tell, **ready.settings)
