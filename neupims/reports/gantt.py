@@ -25,6 +25,9 @@ SCALES: Sequence[tuple[float, str]] = ((1e9, "ms"), (1e6, "µs"), (1e3, "ns"))
 ROW_IN = 0.2
 """Height of one row of operators."""
 
+AXES_IN, CHARACTER_IN = 3.0, 0.06
+"""Widths, about, of the time axis and of a character of a title."""
+
 
 def timeline_figure(run: Run) -> Figure:
     """Lanes of operators with the boundaries of the stages, over the simulated part of the iteration.
@@ -34,7 +37,7 @@ def timeline_figure(run: Run) -> Figure:
     if not run.operators:
         raise ResultError(f"the run of {run.system} has no operators to draw")
     drawn = lanes(run)
-    colours = _colours([span for lane in drawn for row in lane.rows for span in row])
+    colours = _colours([span for lane in drawn for span in lane.spans])
     figure = new_figure(1.05 + ROW_IN * sum(len(lane.rows) for lane in drawn))
     axes = figure.subplots()
     scale, unit = _scale(run)
@@ -98,11 +101,18 @@ def _mark_stages(axes: Axes, stages: Sequence[StageSpan], scale: float) -> None:
     end = max((stage.end_ps for stage in stages), default=0)
     for stage in stages:
         axes.axvline(stage.end_ps / scale, color=INK, linewidth=0.6, linestyle=(0, (2, 2)), clip_on=False)
-        title = stage.name if stage.repeats == 1 else f"{stage.name} ×{stage.repeats}"
+        room = (stage.end_ps - stage.start_ps) / end * AXES_IN if end else 0.0
         middle = (stage.start_ps + stage.end_ps) / 2 / scale
-        axes.text(middle, 1.01, title, transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=LABEL)
+        place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "bottom"}
+        axes.text(middle, 1.01, _stage_title(stage, room), fontsize=LABEL, color=INK, **place)
     axes.xaxis.set_major_formatter("{x:,g}")
     axes.set_xlim(0, end / scale if end else None)
+
+
+def _stage_title(stage: StageSpan, room_in: float) -> str:
+    """The longest title that does not run into its neighbours: letter and repeats, letter, nothing."""
+    full = stage.name if stage.repeats == 1 else f"{stage.name} ×{stage.repeats}"
+    return next((title for title in (full, stage.name) if len(title) * CHARACTER_IN <= room_in), "")
 
 
 def _legend(figure: Figure, colours: Mapping[str, str]) -> None:

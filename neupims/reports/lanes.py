@@ -24,6 +24,11 @@ class Lane:
     name: str
     rows: tuple[tuple[OperatorSpan, ...], ...]
 
+    @property
+    def spans(self) -> list[OperatorSpan]:
+        """Operators of all rows, in order of start."""
+        return sorted((span for row in self.rows for span in row), key=lambda span: span.start_ps)
+
 
 def lanes(run: Run) -> tuple[Lane, ...]:
     """Lanes of the units that a run used, each with as few rows as its overlaps need."""

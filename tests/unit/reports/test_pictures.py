@@ -72,6 +72,13 @@ def test_a_timeline_marks_stages_with_their_letters_and_repeats(handmade):
     assert axes.get_xlabel() == "time, µs"
 
 
+def test_titles_of_stages_give_way_where_there_is_no_room(handmade):
+    ends = (0, 10, 60, 500, 1000)
+    spans = zip(("in", "A", "B", "C"), ends, ends[1:], (1, 48, 48, 48), strict=False)
+    stages = tuple(StageSpan(name, start, end, repeats) for name, start, end, repeats in spans)
+    assert texts(timeline_figure(handmade(stages=stages))) == ["", "A", "B ×48", "C ×48"]
+
+
 def test_a_timeline_draws_every_operator(handmade):
     run = handmade()
     [axes] = timeline_figure(run).axes
