@@ -1,15 +1,20 @@
 """How long a GWRITE or a tile will take, asked before a refresh is due.
 
-`Rows` is what the estimates look at; cycles are absolute for the exact estimates and lengths for the
-published ones.
+All estimates are lengths in cycles.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from neupims.hardware.pim import PimSpec
 from neupims.isa.commands import Command
 from neupims.machine.dram.gates import Gates
 from neupims.machine.dram.rules import CLOSE
+from neupims.machine.dram.state import CLOSED
+
+
+SCOPES = {"bank": "bank", "bank_group": "group", "all": "channel"}
+"""Banks that one PIM_PRE closes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +63,32 @@ def exact_gwrite(gates: Gates, open_row: int, row: int, bank: int, cycle: int) -
     return start + t["tGWRITE"] - cycle
 
 
-def exact_tile(gates: Gates, row_buffers: str, scope: str, open_rows: Sequence[int], tile: Tile, cycle: int) -> int:
+def stale_banks(gates: Gates, pim: PimSpec, open_rows: Sequence[int], row: int) -> list[int]:
+    """Banks to close before a tile on `row`.
+
+    Banks that are open on the row stay so if their whole group is (one row buffer, where ordinary ACTs
+    open rows too: if the whole channel is); published simulator: always.
+    """
+    unit = "group" if pim.row_buffers == "dual" else "channel"
+    stale: list[int] = []
+    for bank, open_row in enumerate(open_rows):
+        members = gates.geometry.members[gates.geometry.around(unit, bank)]
+        whole = pim.row_timing == "published" or all(open_rows[b] == row for b in members)
+        if open_row != CLOSED and not (open_row == row and whole):
+            stale.append(bank)
+    return stale
+
+
+def exact_tile(gates: Gates, pim: PimSpec, open_rows: Sequence[int], tile: Tile, cycle: int) -> int:
     """Cycles from now until a tile has let go of its banks when nothing else delays it."""
     t = gates.t
-    header, stale = _closing_ends(gates, CLOSE[row_buffers], scope, open_rows, tile.row, cycle)
+    stale = stale_banks(gates, pim, open_rows, tile.row)
+    header = _header_cycle(gates, pim, stale, cycle)
     last = header
     for rank in range(gates.geometry.ranks):
         members = gates.geometry.members["rank", rank]
-        cold = sorted({b // gates.geometry.per["group"] for b in members if open_rows[b] != tile.row})
-        closed = header - 1 + t["tRP"] if stale & set(members) else 0
+        cold = sorted({b // gates.geometry.per["group"] for b in members if open_rows[b] != tile.row or b in stale})
+        closed = header - 1 + t["tRP"] if set(stale) & set(members) else 0
         for behind, group in enumerate(reversed(cold)):
             opened = max(header + 1, closed, gates.earliest(Command.PIM_ACT, ("group", group)))
             last = max(last, opened + behind * t["tFAW"] + gates.geometry.ranks - 1 + t["tRCD"])
@@ -74,14 +96,11 @@ def exact_tile(gates: Gates, row_buffers: str, scope: str, open_rows: Sequence[i
     return last + tile.groups * pitch - cycle
 
 
-def _closing_ends(
-    gates: Gates, close: Command, scope: str, open_rows: Sequence[int], row: int, cycle: int
-) -> tuple[int, set[int]]:
-    """First cycle of the header once stale rows are closed, and the banks that had one."""
-    stale = {b for b, open_row in enumerate(open_rows) if open_row not in (-1, row)}
+def _header_cycle(gates: Gates, pim: PimSpec, stale: Sequence[int], cycle: int) -> int:
+    """First cycle of the header once stale rows are closed."""
     if not stale:
-        return cycle, stale
-    per = {"bank": 1, "bank_group": gates.geometry.per["group"], "all": gates.geometry.banks}[scope]
-    commands = len({b // per for b in stale})
-    legal = max(gates.earliest(close, ("bank", b)) for b in stale)
-    return max(cycle, legal) + commands, stale
+        return cycle
+    dual = pim.row_buffers == "dual"
+    per = gates.geometry.per[SCOPES[pim.precharge_scope]] if dual else 1
+    legal = max(gates.earliest(CLOSE[pim.row_buffers], ("bank", b)) for b in stale)
+    return max(cycle, legal) + len({b // per for b in stale})

@@ -66,12 +66,20 @@ class Gates:
         for rule in self.rules[command]:
             gate = cycle + cycles_of(rule.gap, self.t, n)
             if rule.until is not None:
-                self.blackout[rule.after] = (gate, cycle + cycles_of(rule.until, self.t, n))
+                self._keep_out(rule.after, cycle, gate, cycle + cycles_of(rule.until, self.t, n))
                 continue
             for place in self._places(rule, bank):
                 self.opens[place, rule.after] = max(self.opens.get((place, rule.after), 0), gate)
         for _ in range(self.weight.get(command, 0)):
             self.activations[self.geometry.around("rank", bank)[1]].append(cycle)
+
+    def _keep_out(self, command: Command, cycle: int, start: int, end: int) -> None:
+        """Keep `command` out of [start, end]; what is left of the present such span becomes a gate."""
+        old_start, old_end = self.blackout.get(command, (1, 0))
+        if old_start <= cycle <= old_end:
+            place = (ALL, command)
+            self.opens[place] = max(self.opens.get(place, 0), old_end + 1)
+        self.blackout[command] = (start, end)
 
     def _places(self, rule: Rule, bank: int) -> list[Place]:
         rank = self.geometry.around("rank", bank)

@@ -5,11 +5,13 @@ Each cycle: requests enter the transaction queues, the refresh timer ticks, one 
 that of the published NeuPIMs simulator; switches of `PimSpec` say where a system departs from it.
 """
 
+from collections import Counter
 from fractions import Fraction
 
 from neupims.hardware.memory import MemorySpec
 from neupims.hardware.pim import PimSpec
 from neupims.isa.commands import Command
+from neupims.machine.dram.deadline import SCOPES
 from neupims.machine.dram.gates import ALL, Gates, Place
 from neupims.machine.dram.memory_arbiter import memory_step
 from neupims.machine.dram.pim_arbiter import pim_step
@@ -19,7 +21,6 @@ from neupims.machine.dram.state import CLOSED, Blocks, Issued, new_state
 
 PIM_AHEAD = 2
 """PIM commands that are kept ready; below this, PIM transactions move before reads."""
-SCOPES = {"bank": "bank", "bank_group": "group", "all": "channel"}
 
 
 class Channel:
@@ -33,8 +34,10 @@ class Channel:
         self.pim_port = PimPort(pim is not None and pim.composite_gemv)
         self.dual = pim is not None and pim.row_buffers == "dual"
         self.blocked = pim is not None and not self.dual
+        self.ordered = pim is not None and pim.ordered_writes
         self.rate = Fraction(str(pim.front_end.per_cycle)) if pim else Fraction(0)
         self.issued: list[Issued] = []
+        self.counts: Counter[Command] = Counter()
 
     def tick(self) -> None:
         """Run one cycle."""
@@ -46,6 +49,13 @@ class Channel:
         self._move_transaction()
         self.state.pim_busy += bool(self.state.pim_commands)
         self.state.cycle += 1
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is queued."""
+        state = self.state
+        queues = (state.reads, state.writes, state.pim_waiting, state.pim_commands, self.pim_port.waiting)
+        return any(queues) or not state.memory_idle or any(port.runs for port in self.ports)
 
     # Requests enter -------------------------------------------------------------------------
 
@@ -66,7 +76,8 @@ class Channel:
             return False
         if access.write:
             return len(state.writes) < limits.write_buffer and self._take_write(access)
-        return len(state.reads) < limits.read_queue and self._take_read(access)
+        kept_for_pim = int(self.blocked and self.ordered)
+        return len(state.reads) < limits.read_queue - kept_for_pim and self._take_read(access)
 
     def _take_write(self, access: Access) -> bool:
         self.state.writes.append(access)
@@ -194,6 +205,7 @@ class Channel:
             state.slack, state.reserved_row = 0, CLOSED
         shown = -1 if place == ALL else bank
         macs = 0 if command is Command.PIM_MAC else n
+        self.counts[command] += 1
         self.issued.append(Issued(cycle, command, shown, row, macs))
 
     def _recorded(self, command: Command, bank: int, place: Place) -> list[int]:
@@ -223,10 +235,15 @@ class Channel:
                     state.pim_commands.append(transaction)
                     queue.remove(transaction)
                     return
-            elif self._has_room(transaction.bank):
+            elif not self._tile_goes_first and self._has_room(transaction.bank):
                 if not transaction.write or self._may_write(transaction):
                     self._move_access(transaction, queue)
                 return
+
+    @property
+    def _tile_goes_first(self) -> bool:
+        """One row buffer: inside a tile only its own transactions move (published: others may get in between)."""
+        return self.blocked and self.ordered and self.state.pim_mode
 
     def _has_room(self, bank: int) -> bool:
         if self.blocked and self.state.pim_commands:
@@ -264,7 +281,7 @@ class Channel:
     def _queue_to_serve(self, held: bool) -> list[Access | PimTransaction]:
         state = self.state
         writes: list[Access | PimTransaction] = state.writes  # type: ignore[assignment]
-        if state.locked is not None:
+        if state.locked is not None or self._tile_goes_first:
             return state.reads
         if self.blocked or held or not state.pim_waiting:
             return writes if state.draining else state.reads
@@ -274,7 +291,7 @@ class Channel:
 
     def _held_by_write(self) -> bool:
         """Whether the next PIM transaction reads a row to which a posted write has yet to go."""
-        if self.pim is None or not self.pim.ordered_writes:
+        if not self.ordered or self._tile_goes_first:
             return False
         if self.dual and len(self.state.pim_commands) >= PIM_AHEAD:
             return False

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from neupims.isa.commands import Command
-from neupims.machine.dram.deadline import Tile, exact_gwrite, exact_tile, published_gwrite, published_tile
+from neupims.machine.dram.deadline import (
+    Tile,
+    exact_gwrite,
+    exact_tile,
+    published_gwrite,
+    published_tile,
+    stale_banks,
+)
 from neupims.machine.dram.gates import ALL
 from neupims.machine.dram.state import CLOSED
 
@@ -88,17 +95,18 @@ def _gwrite_estimate(channel: Channel) -> int:
 
 def _header(channel: Channel) -> bool:
     """A header is tested every cycle, closes stale rows, and issues once there are none."""
+    assert channel.pim is not None
     state, head = channel.state, channel.state.pim_commands[0]
     if not _deadline_met(channel, _tile_estimate(channel)):
         return False
     state.reserved_row = head.row
     state.pim_mode = channel.blocked
-    waits, keep = False, _keeps_open_row(channel, head.row)
+    waits, stale = False, stale_banks(channel.gates, channel.pim, state.pim_rows, head.row)
     for bank in range(channel.gates.geometry.banks):
         if channel.dual and state.pim_rows[bank] == CLOSED and state.memory_rows[bank] == head.row:
             if channel.issue_if_ready(Command.PRE, bank):
                 return True
-        elif state.pim_rows[bank] == CLOSED or (state.pim_rows[bank] == head.row and keep):
+        elif bank not in stale:
             continue
         elif channel.close_pim_row(bank):
             return True
@@ -111,24 +119,13 @@ def _header(channel: Channel) -> bool:
     return True
 
 
-def _keeps_open_row(channel: Channel, row: int) -> bool:
-    """Whether banks that are open on the tile's row may stay open: as published, or when all are.
-
-    With one row buffer a row may also have been opened by an ordinary ACT, in some banks of a group.
-    """
-    assert channel.pim is not None
-    published = channel.pim.row_timing == "published"
-    return published or channel.dual or all(open_row == row for open_row in channel.state.pim_rows)
-
-
 def _tile_estimate(channel: Channel) -> int:
     assert channel.pim is not None
     state, head = channel.state, channel.state.pim_commands[0]
     tile = Tile(head.row, head.groups, head.macs)
     if channel.pim.deadline == "published":
         return published_tile(channel.gates, state.pim_rows, tile)
-    scope = channel.pim.precharge_scope if channel.dual else "bank"
-    return exact_tile(channel.gates, channel.pim.row_buffers, scope, state.pim_rows, tile, state.cycle)
+    return exact_tile(channel.gates, channel.pim, state.pim_rows, tile, state.cycle)
 
 
 def _compute(channel: Channel) -> bool:
@@ -143,10 +140,19 @@ def _compute(channel: Channel) -> bool:
     if head.command is not Command.PIM_MAC:
         channel.blocks.complete(head.block, channel.result_cycle(head.command, head.macs))
     if head.last:
-        state.tile_open = False
-        if channel.blocked:
-            state.pim_mode, state.reserved_row, state.slack = False, CLOSED, 0
+        _end_tile(channel)
     return True
+
+
+def _end_tile(channel: Channel) -> None:
+    """Published, dual: the row stays reserved until the next header or refresh."""
+    assert channel.pim is not None
+    state = channel.state
+    state.tile_open = False
+    if channel.blocked:
+        state.pim_mode, state.slack = False, 0
+    if channel.blocked or channel.pim.ordered_writes:
+        state.reserved_row = CLOSED
 
 
 def _activate(channel: Channel, row: int) -> bool:

@@ -106,6 +106,8 @@ ROW_TIMING = {
     ("single", "complete"): (
         *_rules("group", "PIM_ACT", "PRE", "tRAS"),
         *_rules("bank", "PRE", "PIM_ACT", "tRP"),
+        *_rules("rank", "ACT", "PIM_MAC PIM_GEMV", "tRCD"),
+        *_rules("group", "PIM_ACT", "RD WR PIM_GWRITE", "tRCD"),
     ),
 }
 ACTIVATION_WINDOW = {"separate": _rules("rank", "PIM_ACT", "ACT", "tFAW"), "shared": ()}

@@ -14,26 +14,26 @@ from neupims.machine.dram.fast.queues import accept, ring
 def advance(k: Ints, channels: Ints, b: Ints, runs: Ints, programs: Ints, until: int) -> None:
     """Run every channel up to, not including, cycle `until`.
 
-    `channels` [channel, state], `runs` [channel, port, place, field], `programs` [channel, place, field].
+    `channels` [channel, state], `runs` [port, channel, place, field], `programs` [channel, place, field].
     """
     constants, states, blocks = borrowed(k), borrowed(channels), borrowed(b)
     all_runs, all_programs = borrowed(runs), borrowed(programs)
     for c in range(channels.shape[0]):
-        _run(constants, states[c], blocks, all_runs[c], all_programs[c], until)
+        _run(constants, states[c], blocks, all_runs[0, c], all_runs[1, c], all_programs[c], until)
 
 
 @compiled
-def _run(k: Ints, x: Ints, b: Ints, ports: Ints, program: Ints, until: int) -> None:
+def _run(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints, until: int) -> None:
     while x[at.S_CYCLE] < until:
-        _tick(k, x, b, ports, program)
+        _tick(k, x, b, npu, side, program)
         if x[at.S_ACTIVE] == 0:
             _skip(k, x, b, program, until)
 
 
 @compiled
-def _tick(k: Ints, x: Ints, b: Ints, ports: Ints, program: Ints) -> None:
+def _tick(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> None:
     x[at.S_ACTIVE] = 0
-    accept(k, x, b, ports, program)
+    accept(k, x, b, npu, side, program)
     _retire(k, x)
     if x[at.S_CYCLE] == x[at.S_NEXT_TICK]:
         x[at.S_REFRESHES] += 1

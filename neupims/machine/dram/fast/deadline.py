@@ -68,15 +68,32 @@ def _exact_tile(k: Ints, x: Ints, row: int, groups: int, macs: int) -> int:
 @compiled
 def _closed_again(k: Ints, x: Ints, row: int, rank: int, header: int) -> int:
     for bank in range(rank * k[at.P_PER_RANK], (rank + 1) * k[at.P_PER_RANK]):
-        if x[k[at.O_PIM_ROW] + bank] not in (at.CLOSED, row):
+        if is_stale(k, x, bank, row):
             return header - 1 + k[at.P_RP]
     return 0
 
 
 @compiled
+def is_stale(k: Ints, x: Ints, bank: int, row: int) -> bool:
+    """Whether a bank has to be closed before a tile on `row`."""
+    open_row = x[k[at.O_PIM_ROW] + bank]
+    if open_row != row:
+        return open_row != at.CLOSED
+    if k[at.P_COMPLETE_ROWS] == 0:
+        return False
+    first, count = 0, k[at.P_BANKS]
+    if k[at.P_DUAL]:
+        first, count = k[k[at.O_GROUP_OF] + bank] * k[at.P_PER_GROUP], k[at.P_PER_GROUP]
+    for other in range(first, first + count):
+        if x[k[at.O_PIM_ROW] + other] != row:
+            return True
+    return False
+
+
+@compiled
 def _cold(k: Ints, x: Ints, group: int, row: int) -> bool:
     for bank in range(group * k[at.P_PER_GROUP], (group + 1) * k[at.P_PER_GROUP]):
-        if x[k[at.O_PIM_ROW] + bank] != row:
+        if x[k[at.O_PIM_ROW] + bank] != row or is_stale(k, x, bank, row):
             return True
     return False
 
@@ -87,7 +104,7 @@ def _header_cycle(k: Ints, x: Ints, row: int) -> int:
     cycle, close, per = x[at.S_CYCLE], at.PIM_PRE if k[at.P_DUAL] else at.PRE, closes(k)
     commands, legal, seen = 0, 0, -1
     for bank in range(k[at.P_BANKS]):
-        if x[k[at.O_PIM_ROW] + bank] not in (at.CLOSED, row):
+        if is_stale(k, x, bank, row):
             legal = max(legal, at_bank(k, x, close, bank))
             if bank // per != seen:
                 seen = bank // per

@@ -19,6 +19,8 @@ def record(k: Ints, x: Ints, command: int, bank: int, cycle: int, n: int) -> Non
             gate = cycle + k[k[at.O_GAPS] + number * k[at.O_WIDTH] + n]
             until = k[k[at.O_UNTILS] + number * k[at.O_WIDTH] + n]
             if until >= 0:
+                if x[at.DARK_FROM + after] <= cycle <= x[at.DARK_TO + after]:
+                    _push(x, at.CHANNEL_GATE + after, x[at.DARK_TO + after] + 1)
                 x[at.DARK_FROM + after], x[at.DARK_TO + after] = gate, cycle + until
                 continue
         if scope == BANK:

@@ -16,7 +16,7 @@ def move(k: Ints, x: Ints) -> None:
     x[at.S_STUCK] = 1
     held = _held_by_write(k, x)
     _start_draining(k, x, held)
-    if x[at.S_LOCK_BANK] >= 0:
+    if x[at.S_LOCK_BANK] >= 0 or tile_goes_first(k, x):
         _move_reads(k, x, held)
     elif k[at.P_BLOCKED] or held or x[at.S_PIM_WAITING] == 0:
         if x[at.S_DRAINING]:
@@ -32,6 +32,12 @@ def move(k: Ints, x: Ints) -> None:
 
 
 @compiled
+def tile_goes_first(k: Ints, x: Ints) -> bool:
+    """One row buffer: inside a tile only its own transactions move."""
+    return k[at.P_BLOCKED] * k[at.P_ORDERED] * x[at.S_PIM_MODE] != 0
+
+
+@compiled
 def _start_draining(k: Ints, x: Ints, held: bool) -> None:
     if x[at.S_LOCK_BANK] >= 0 or x[at.S_DRAINING] or x[at.S_WRITES] == 0:
         return
@@ -43,6 +49,7 @@ def _start_draining(k: Ints, x: Ints, held: bool) -> None:
 
 @compiled
 def _move_reads(k: Ints, x: Ints, held: bool) -> None:
+    first = tile_goes_first(k, x)
     for i in range(x[at.S_READS]):
         t = read_at(k, x, i)
         bank, address = x[t + at.T_BANK], x[t + at.T_ADDRESS]
@@ -51,7 +58,7 @@ def _move_reads(k: Ints, x: Ints, held: bool) -> None:
                 continue
             _add_command(k, x, t)
             x[at.S_PIM_WAITING] -= 1
-        elif _has_room(k, x, bank):
+        elif not first and _has_room(k, x, bank):
             if x[at.S_LOCK_BANK] == bank and x[at.S_LOCK_ADDRESS] == address:
                 x[at.S_LOCK_BANK] = -1
             _add_access(k, x, bank, address << 2, x[t + at.T_BLOCK])
@@ -155,7 +162,7 @@ def _held_by_write(k: Ints, x: Ints) -> bool:
     """Whether the next PIM transaction reads a row to which a posted write has yet to go."""
     if k[at.P_ORDERED] == 0 or x[at.S_FEEDS] == 0 or x[at.S_PIM_WAITING] == 0:
         return False
-    if k[at.P_DUAL] and x[at.S_COMMANDS] >= PIM_AHEAD:
+    if (k[at.P_DUAL] and x[at.S_COMMANDS] >= PIM_AHEAD) or tile_goes_first(k, x):
         return False
     t = _next_pim(k, x)
     command, bank, row = x[t + at.T_COMMAND], x[t + at.T_BANK], x[t + at.T_ROW]

@@ -4,7 +4,7 @@ Functions that try a command return 0 when one issued, else the cycle at which i
 """
 
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.deadline import closes, gwrite_estimate, tile_estimate
+from neupims.machine.dram.fast.deadline import closes, gwrite_estimate, is_stale, tile_estimate
 from neupims.machine.dram.fast.gates import (
     all_closed,
     at_bank,
@@ -190,12 +190,12 @@ def _header(k: Ints, x: Ints, t: int) -> int:
         look_again(k, x)
     x[at.S_RESERVED] = row
     x[at.S_PIM_MODE] = k[at.P_BLOCKED]
-    wake, keep = at.FAR, _keeps_open_row(k, x, row)
+    wake = at.FAR
     for bank in range(k[at.P_BANKS]):
         open_row, gate = x[k[at.O_PIM_ROW] + bank], at.FAR
         if k[at.P_DUAL] and open_row == at.CLOSED and x[k[at.O_MEMORY_ROW] + bank] == row:
             gate = close_memory_row(k, x, bank)
-        elif open_row != at.CLOSED and not (open_row == row and keep):
+        elif is_stale(k, x, bank, row):
             gate = close_pim_row(k, x, bank)
         if gate == 0:
             return 0
@@ -216,16 +216,6 @@ def _looks_again(k: Ints, x: Ints) -> int:
 
 
 @compiled
-def _keeps_open_row(k: Ints, x: Ints, row: int) -> bool:
-    if k[at.P_COMPLETE_ROWS] == 0 or k[at.P_DUAL]:
-        return True
-    for bank in range(k[at.P_BANKS]):
-        if x[k[at.O_PIM_ROW] + bank] != row:
-            return False
-    return True
-
-
-@compiled
 def _compute(k: Ints, x: Ints, b: Ints, t: int) -> int:
     command, macs = x[t + at.T_COMMAND], x[t + at.T_MACS]
     if command != at.PIM_READ and has_closed(k, x, 0, k[at.P_BANKS]):
@@ -243,6 +233,7 @@ def _compute(k: Ints, x: Ints, b: Ints, t: int) -> int:
         x[at.S_TILE_OPEN] = 0
         if k[at.P_BLOCKED]:
             x[at.S_PIM_MODE] = x[at.S_SLACK] = 0
+        if k[at.P_BLOCKED] or k[at.P_ORDERED]:
             x[at.S_RESERVED] = at.CLOSED
     _pop(k, x)
     return 0
@@ -260,6 +251,8 @@ def _activate(k: Ints, x: Ints, row: int) -> int:
             for bank in range(group * per, (group + 1) * per):
                 if x[k[at.O_PIM_ROW] + bank] == at.CLOSED:
                     x[k[at.O_PIM_ROW] + bank] = row
+                    if k[at.P_BLOCKED]:
+                        x[k[at.O_FIRST_READ] + bank] = x[k[at.O_FIRST_WRITE] + bank] = at.DIRTY
             issue(k, x, at.PIM_ACT, group * per, row, 0)
             return 0
         wake = min(wake, gate)

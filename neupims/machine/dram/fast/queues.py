@@ -9,17 +9,19 @@ GWRITE = 0
 
 
 @compiled
-def accept(k: Ints, x: Ints, b: Ints, runs: Ints, program: Ints) -> None:
+def accept(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> None:
     """Hand over what the two ports and the PIM program offer in this cycle."""
-    if x[at.S_RUN_HEAD0] == x[at.S_RUN_N0] and x[at.S_RUN_HEAD1] == x[at.S_RUN_N1] and x[at.S_PROG_HEAD] == x[at.S_PROG_N]:
+    ports = x[at.S_RUN_N0] - x[at.S_RUN_HEAD0] + x[at.S_RUN_N1] - x[at.S_RUN_HEAD1]
+    if ports + x[at.S_PROG_N] - x[at.S_PROG_HEAD] == 0:
         return
     allowed = _allowed(k, x[at.S_CYCLE])
     for step in range(max(k[at.P_ACCEPTS], allowed)):
         moved = False
         if step < k[at.P_ACCEPTS]:
-            for port in range(2):
-                if x[at.S_RUN_HEAD0 + port] < x[at.S_RUN_N0 + port] and _take(k, x, b, runs[port], port):
-                    moved = True
+            if x[at.S_RUN_HEAD0] < x[at.S_RUN_N0] and _take(k, x, b, npu, 0):
+                moved = True
+            if x[at.S_RUN_HEAD1] < x[at.S_RUN_N1] and _take(k, x, b, side, 1):
+                moved = True
         if step < allowed and x[at.S_PROG_HEAD] < x[at.S_PROG_N] and _take_pim(k, x, b, program):
             moved = True
         if not moved:
@@ -40,7 +42,8 @@ def _take(k: Ints, x: Ints, b: Ints, runs: Ints, port: int) -> bool:
         return False
     head = x[at.S_RUN_HEAD0 + port]
     write = runs[head, at.R_WRITE]
-    if (x[at.S_WRITES] >= k[at.P_WRITE_BUFFER]) if write else (x[at.S_READS] >= k[at.P_READ_QUEUE]):
+    kept_for_pim = k[at.P_BLOCKED] * k[at.P_ORDERED]
+    if (x[at.S_WRITES] >= k[at.P_WRITE_BUFFER]) if write else (x[at.S_READS] >= k[at.P_READ_QUEUE] - kept_for_pim):
         return False
     bank, feeds, block = runs[head, at.R_BANK], runs[head, at.R_FEEDS], runs[head, at.R_BLOCK]
     address = (runs[head, at.R_ROW] << 16) | (runs[head, at.R_COLUMN] + x[at.S_RUN_DONE0 + port])

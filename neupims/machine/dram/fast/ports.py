@@ -1,0 +1,39 @@
+"""Runs and PIM instructions are appended to the queues from which channels take them."""
+
+from neupims.machine.dram.fast import layout as at
+from neupims.machine.dram.fast.jit import compiled
+from neupims.machine.dram.fast.layout import Ints
+
+
+@compiled
+def append(channels: Ints, queues: Ints, head: int, end: int, owners: Ints, records: Ints, start: int) -> int:
+    """Append `records` [n, field] from `start` on to the `queues` [channel, place, field] of their owners.
+
+    `head` and `end` are the places, in a channel's state, of the queue's first and last entry. What has
+    been taken is overwritten when a queue is full. Returns how many records have been appended in all:
+    fewer than n when a queue has to be made longer first.
+    """
+    size = queues.shape[1]
+    for i in range(start, len(owners)):
+        x, queue = channels[owners[i]], queues[owners[i]]
+        if x[end] == size:
+            if x[head] == 0:
+                return i
+            queue[: x[end] - x[head]] = queue[x[head] : x[end]].copy()
+            x[end] -= x[head]
+            x[head] = 0
+        queue[x[end]] = records[i]
+        x[end] += 1
+    return len(owners)
+
+
+@compiled
+def is_idle(channels: Ints) -> bool:
+    """Whether nothing is queued in any channel."""
+    for c in range(channels.shape[0]):
+        x = channels[c]
+        queued = x[at.S_READS] + x[at.S_WRITES] + x[at.S_PIM_WAITING] + x[at.S_COMMANDS] + x[at.S_QUEUED]
+        ports = x[at.S_RUN_N0] - x[at.S_RUN_HEAD0] + x[at.S_RUN_N1] - x[at.S_RUN_HEAD1]
+        if queued + ports + x[at.S_PROG_N] - x[at.S_PROG_HEAD] > 0:
+            return False
+    return True
