@@ -12,7 +12,7 @@ from neupims.lowering.decoder import Shard
 from neupims.lowering.gemm import Operands, lower_gemm
 from neupims.lowering.geometry import Integers
 from neupims.lowering.kv import KvRows, QkvRows
-from neupims.lowering.memory_map import Linear
+from neupims.lowering.memory_map import Activations, LayerPlaces, Linear
 from neupims.lowering.pim_attention import PimAttention, lower_pim_attention
 from neupims.lowering.placement import LinearCache, Placement
 from neupims.lowering.places import Place, TableRows
@@ -30,7 +30,7 @@ HASH = 2654435761
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens first to end - 1 of the batch, which a sub-batch works on; `tag` tells its operators apart."""
+    """Tokens first to end - 1 of the batch, which a sub-batch works on; `tag` begins the names of its operators."""
 
     first: int
     end: int
@@ -40,6 +40,10 @@ class Tokens:
     def count(self) -> int:
         """Number of tokens."""
         return self.end - self.first
+
+    def rows(self, elements: int) -> Rows:
+        """The tokens as rows of `elements` numbers."""
+        return Rows(self.first, self.end, elements)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,72 @@ class Device:
     macs_per_bank: int
     """Multiply-accumulates of a bank in one PIM_MAC."""
 
+    @property
+    def activations(self) -> Activations:
+        """Activations of the batch."""
+        return self.placement.region.activations
 
-def qkv_part(device: Device, layer: int, tokens: Tokens) -> Program:
+    def norm(self, name: str, tokens: Tokens, source: Place, parameters: Place) -> NpuWork:
+        """Layer norm of each token, to `activations.normed`."""
+        out, rows = self.activations.normed, tokens.rows(self.shard.width)
+        return lower_rows(name, "layer_norm", rows, [source], out, self.target, parameters)
+
+    def linear(self, name: str, tokens: Tokens, source: Place, weights: Linear, out: Place) -> NpuWork:
+        """Linear layer."""
+        gemm = Gemm(tokens.count, weights.w.inner, weights.w.outputs)
+        return lower_gemm(name, gemm, Operands(source, weights.w, weights.bias, out, tokens.first), self.target)
+
+    def all_reduce(self, name: str, tokens: Tokens) -> Program:
+        """Sum of [tokens, width] over the devices."""
+        return all_reduce(name, tokens.count, self.shard.width, self.target)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One decoder block on one device for some tokens."""
+
+    device: Device
+    index: int
+    tokens: Tokens
+
+    @property
+    def places(self) -> LayerPlaces:
+        """Parameters of the block."""
+        return self.device.placement.region.layers[self.index]
+
+    def name(self, operator: str) -> str:
+        """Name of an operator, as in the graph."""
+        return f"{self.tokens.tag}layer{self.index}.{operator}"
+
+    def norm(self, operator: str, parameters: Place) -> NpuWork:
+        """Layer norm of the residual stream."""
+        return self.device.norm(self.name(operator), self.tokens, self.device.activations.residual, parameters)
+
+    def linear(self, operator: str, source: Place, weights: Linear, out: Place) -> NpuWork:
+        """Linear layer."""
+        return self.device.linear(self.name(operator), self.tokens, source, weights, out)
+
+    def residual(self, scope: str) -> Program:
+        """All-reduce of a branch, and its addition to the residual stream."""
+        device, acts = self.device, self.device.activations
+        inputs, rows = [acts.residual, acts.branch], self.tokens.rows(device.shard.width)
+        return (
+            *device.all_reduce(self.name(f"{scope}.all_reduce"), self.tokens),
+            lower_rows(self.name(f"{scope}.residual"), "add", rows, inputs, acts.residual, device.target),
+        )
+
+    def gelu(self, operator: str) -> NpuWork:
+        """Activation function between fc1 and fc2."""
+        acts, rows = self.device.activations, self.tokens.rows(self.device.shard.ffn)
+        return lower_rows(self.name(operator), "gelu", rows, [acts.hidden], acts.active, self.device.target)
+
+
+def qkv_part(layer: Layer) -> Program:
     """First norm and QKV GEMM."""
-    places, acts = device.placement.region.layers[layer], device.placement.region.activations
+    out = qkv_place(layer.device, layer.index)
     return (
-        norm(device, _name(layer, "norm1", tokens), tokens, acts.residual, places.norm1),
-        linear(device, _name(layer, "qkv", tokens), tokens, acts.normed, places.qkv, qkv_place(device, layer)),
+        layer.norm("attention.norm", layer.places.norm1),
+        layer.linear("attention.qkv", layer.device.activations.normed, layer.places.qkv, out),
     )
 
 
@@ -67,52 +130,50 @@ def qkv_place(device: Device, layer: int) -> Place:
     cache, target = device.placement.cache, device.target
     if isinstance(cache, KvRows) and not isinstance(target.storage, CounterStorage):
         return QkvRows(cache, layer, target.policy.value_write == "token")
-    return device.placement.region.activations.qkv
+    return device.activations.qkv
 
 
-def ffn_part(device: Device, layer: int, tokens: Tokens) -> Program:
-    """Projection, residual, second norm, FC1, GELU, FC2, residual, with the all-reduces of both halves."""
-    places, acts = device.placement.region.layers[layer], device.placement.region.activations
+def ffn_part(layer: Layer) -> Program:
+    """Projection and its residual, second norm, FC1, GELU, FC2 and its residual."""
+    places, acts = layer.places, layer.device.activations
     return (
-        linear(device, _name(layer, "projection", tokens), tokens, acts.context, places.projection, acts.branch),
-        *_reduce(device, _name(layer, "all_reduce1", tokens), tokens),
-        _add(device, _name(layer, "residual1", tokens), tokens),
-        norm(device, _name(layer, "norm2", tokens), tokens, acts.residual, places.norm2),
-        linear(device, _name(layer, "fc1", tokens), tokens, acts.normed, places.fc1, acts.hidden),
-        _gelu(device, _name(layer, "gelu", tokens), tokens),
-        linear(device, _name(layer, "fc2", tokens), tokens, acts.active, places.fc2, acts.branch),
-        *_reduce(device, _name(layer, "all_reduce2", tokens), tokens),
-        _add(device, _name(layer, "residual2", tokens), tokens),
+        layer.linear("attention.projection", acts.context, places.projection, acts.branch),
+        *layer.residual("attention"),
+        layer.norm("ffn.norm", places.norm2),
+        layer.linear("ffn.fc1", acts.normed, places.fc1, acts.hidden),
+        layer.gelu("ffn.gelu"),
+        layer.linear("ffn.fc2", acts.active, places.fc2, acts.branch),
+        *layer.residual("ffn"),
     )
 
 
-PARTS: dict[Operators, Callable[[Device, int, Tokens], Program]] = {"qkv": qkv_part, "ffn": ffn_part}
+PARTS: dict[Operators, Callable[[Layer], Program]] = {"qkv": qkv_part, "ffn": ffn_part}
 """Operator groups that always run on the NPU."""
 
 
-def pim_attention(device: Device, cache: KvRows, layer: int, tokens: Tokens, batch: Batch) -> PimWork:
-    """Decode attention in the banks, for the requests `batch` of the tokens."""
-    attention = PimAttention(cache, device.placement.region.activations.context, device.macs_per_bank)
-    return lower_pim_attention(
-        _name(layer, "attention", tokens), batch, tokens.first, layer, attention, device.target
-    )
+def pim_attention(layer: Layer, cache: KvRows, batch: Batch) -> PimWork:
+    """Decode attention in the banks, for the requests `batch` of the layer's tokens."""
+    device = layer.device
+    attention = PimAttention(cache, device.activations.context, device.macs_per_bank)
+    name = layer.name("attention")
+    return lower_pim_attention(name, batch, layer.tokens.first, layer.index, attention, device.target)
 
 
-def stream_attention(device: Device, cache: LinearCache, layer: int, tokens: Tokens) -> NpuWork:
+def stream_attention(layer: Layer, cache: LinearCache) -> NpuWork:
     """Decode attention on the NPU."""
-    acts, shard = device.placement.region.activations, device.shard
+    acts, shard, tokens = layer.device.activations, layer.device.shard, layer.tokens
     attention = StreamAttention(
         heads=shard.heads,
         head_dim=shard.head_dim,
         qkv=acts.qkv,
-        keys=cache.keys(layer),
-        values=cache.values(layer),
+        keys=cache.keys(layer.index),
+        values=cache.values(layer.index),
         context=acts.context,
         lengths=cache.lengths,
         first_row=cache.first_row,
     )
-    name = _name(layer, "attention", tokens)
-    return lower_stream_attention(name, (tokens.first, tokens.end), attention, device.target)
+    span = (tokens.first, tokens.end)
+    return lower_stream_attention(layer.name("attention"), span, attention, layer.device.target)
 
 
 def embedding_part(device: Device, tokens: Tokens, positions: Integers) -> Program:
@@ -123,56 +184,21 @@ def embedding_part(device: Device, tokens: Tokens, positions: Integers) -> Progr
     tables: list[tuple[Place, Integers]] = [(TableRows(head.embedding), here)]
     if shard.positions:
         tables.append((head.positions, positions % shard.positions))
-    rows = Rows(tokens.first, tokens.end, shard.width)
-    residual = device.placement.region.activations.residual
+    rows, out = tokens.rows(shard.width), device.activations.residual
     return (
-        lower_embedding("embedding", rows, tables, residual, device.target),
-        *_reduce(device, "embedding.all_reduce", tokens),
+        lower_embedding("embedding", rows, tables, out, device.target),
+        *device.all_reduce("embedding.all_reduce", tokens),
     )
 
 
 def head_part(device: Device, tokens: Tokens, source: Place) -> Program:
     """Last norm of the rows of `source`, LM head over this device's vocabulary, and sampling."""
-    region, shard, target = device.placement.region, device.shard, device.target
-    acts, head = region.activations, region.head
-    gemm = Gemm(tokens.count, shard.width, shard.vocabulary)
-    operands = Operands(acts.normed, head.embedding, None, acts.logits, tokens.first)
-    rows = Rows(tokens.first, tokens.end, shard.vocabulary)
+    acts, head, shard = device.activations, device.placement.region.head, device.shard
+    weights = Linear(head.lm_head, None)
+    rows = tokens.rows(shard.vocabulary)
     return (
-        norm(device, "last_norm", tokens, source, head.norm),
-        lower_gemm("lm_head", gemm, operands, target),
-        lower_sampling("sampling", rows, acts.logits, acts.chosen, target),
-        *all_reduce("sampling.all_reduce", tokens.count, CHOSEN, target),
+        device.norm("final_norm", tokens, source, head.norm),
+        device.linear("lm_head", tokens, acts.normed, weights, acts.logits),
+        lower_sampling("sampling", rows, acts.logits, acts.chosen, device.target),
+        *all_reduce("sampling.all_reduce", tokens.count, CHOSEN, device.target),
     )
-
-
-def norm(device: Device, name: str, tokens: Tokens, source: Place, parameters: Place) -> NpuWork:
-    """Layer norm of each token."""
-    rows, normed = Rows(tokens.first, tokens.end, device.shard.width), device.placement.region.activations.normed
-    return lower_rows(name, "layer_norm", rows, [source], normed, device.target, parameters)
-
-
-def linear(device: Device, name: str, tokens: Tokens, source: Place, weights: Linear, out: Place) -> NpuWork:
-    """Linear layer with a bias."""
-    gemm = Gemm(tokens.count, weights.w.inner, weights.w.outputs)
-    return lower_gemm(name, gemm, Operands(source, weights.w, weights.bias, out, tokens.first), device.target)
-
-
-def _add(device: Device, name: str, tokens: Tokens) -> NpuWork:
-    acts = device.placement.region.activations
-    rows = Rows(tokens.first, tokens.end, device.shard.width)
-    return lower_rows(name, "add", rows, [acts.residual, acts.branch], acts.residual, device.target)
-
-
-def _gelu(device: Device, name: str, tokens: Tokens) -> NpuWork:
-    acts = device.placement.region.activations
-    rows = Rows(tokens.first, tokens.end, device.shard.ffn)
-    return lower_rows(name, "gelu", rows, [acts.hidden], acts.active, device.target)
-
-
-def _reduce(device: Device, name: str, tokens: Tokens) -> Program:
-    return all_reduce(name, tokens.count, device.shard.width, device.target)
-
-
-def _name(layer: int, operator: str, tokens: Tokens) -> str:
-    return f"layer{layer}.{operator}{tokens.tag}"

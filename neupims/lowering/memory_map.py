@@ -21,7 +21,7 @@ class Linear:
     """Weights and bias of one linear layer."""
 
     w: WeightBlocks
-    bias: RowMajor
+    bias: RowMajor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,10 @@ class Activations:
 
 @dataclass(frozen=True, slots=True)
 class HeadPlaces:
-    """Parameters outside the decoder blocks; the LM head is tied to the embedding."""
+    """Parameters outside the decoder blocks; a tied LM head is the embedding itself."""
 
     embedding: WeightBlocks
+    lm_head: WeightBlocks
     positions: RowMajor
     norm: RowMajor
 
@@ -92,9 +93,9 @@ class Allocator:
             self.address, base, inner, outputs, arrays.rows, arrays.columns, arrays.count, self.element_bytes
         )
 
-    def linear(self, inner: int, outputs: int) -> Linear:
-        """Weights and bias."""
-        return Linear(self.weights(inner, outputs), self.rows(1, outputs))
+    def linear(self, inner: int, outputs: int, bias: bool) -> Linear:
+        """Weights, and a bias if there is one."""
+        return Linear(self.weights(inner, outputs), self.rows(1, outputs) if bias else None)
 
     def activations(self, tokens: int, features: int) -> Panels:
         """Activations in panels as wide as an array is high."""
@@ -124,7 +125,8 @@ def linear_region(shard: Shard, tokens: int, arrays: SystolicArrays, address: Ad
     space = Allocator(address, arrays, shard.element_bytes, align)
     layers = tuple(_layer(shard, space) for _ in range(shard.layers))
     embedding = space.weights(shard.width, shard.vocabulary)
-    head = HeadPlaces(embedding, space.rows(shard.positions, shard.width), space.rows(2, shard.width))
+    lm_head = embedding if shard.tied else space.weights(shard.width, shard.vocabulary)
+    head = HeadPlaces(embedding, lm_head, space.rows(shard.positions, shard.width), space.rows(2, shard.width))
     weights = space.cursor
     activations = _activations(shard, tokens, space)
     return LinearRegion(layers, head, activations, weights, space.cursor - weights)
@@ -133,11 +135,11 @@ def linear_region(shard: Shard, tokens: int, arrays: SystolicArrays, address: Ad
 def _layer(shard: Shard, space: Allocator) -> LayerPlaces:
     return LayerPlaces(
         norm1=space.rows(2, shard.width),
-        qkv=space.linear(shard.width, 3 * shard.attention_width),
-        projection=space.linear(shard.attention_width, shard.width),
+        qkv=space.linear(shard.width, 3 * shard.attention_width, shard.bias),
+        projection=space.linear(shard.attention_width, shard.width, shard.bias),
         norm2=space.rows(2, shard.width),
-        fc1=space.linear(shard.width, shard.ffn),
-        fc2=space.linear(shard.ffn, shard.width),
+        fc1=space.linear(shard.width, shard.ffn, shard.bias),
+        fc2=space.linear(shard.ffn, shard.width, shard.bias),
     )
 
 

@@ -15,6 +15,7 @@ from neupims.lowering.kv import KvRows
 from neupims.lowering.layer import (
     PARTS,
     Device,
+    Layer,
     Program,
     Tokens,
     embedding_part,
@@ -71,7 +72,7 @@ def lower_decode(
         whole = Tokens(0, len(requests))
         positions = np.array([request.length - 1 for request in requests])
         stages.insert(0, Stage("in", npu=embedding_part(device, whole, positions)))
-        stages.append(Stage("out", npu=head_part(device, whole, device.placement.region.activations.residual)))
+        stages.append(Stage("out", npu=head_part(device, whole, device.activations.residual)))
         repeats = [1, *repeats, 1]
     return Plan(tuple(stages), tuple(repeats))
 
@@ -81,6 +82,11 @@ def build_device(
 ) -> Device:
     """Place a model's share, `tokens` tokens of activations and the cache of the requests."""
     npu, memory = npu_of(system)
+    if npu.element_bytes != part.element_bytes:
+        raise ConfigError(
+            f"{system.name}: processor.element_bytes is {npu.element_bytes}, but the model's numbers have "
+            f"{part.element_bytes} bytes; set it to {part.element_bytes}"
+        )
     kind = CACHES[system.policy.attention, system.policy.addresses]
     placement = place(part, requests, tokens, npu, memory, kind)
     rate = memory.bandwidth_gb_s / npu.clock_ghz
@@ -116,24 +122,24 @@ def _storage(system: SystemSpec, part: Shard, memory: MemorySpec) -> Storage:
 
 def _spans(sub_batches: Sequence[Batch]) -> list[Tokens]:
     ends = np.cumsum([len(sub_batch) for sub_batch in sub_batches]).tolist()
-    tags = [f"@sb{index + 1}" if len(sub_batches) > 1 else "" for index in range(len(sub_batches))]
+    tags = [f"sb{index + 1}." if len(sub_batches) > 1 else "" for index in range(len(sub_batches))]
     return [Tokens(end - len(batch), end, tag) for end, batch, tag in zip(ends, sub_batches, tags, strict=True)]
 
 
 def _stage(device: Device, outline: StageOutline, spans: list[Tokens], sub_batches: Sequence[Batch]) -> Stage:
     npu: Program = ()
     for part in outline.npu:
-        npu += PARTS[part.operators](device, part.layer, spans[part.sub_batch])
+        npu += PARTS[part.operators](Layer(device, part.layer, spans[part.sub_batch]))
     cache = device.placement.cache
     if isinstance(cache, KvRows):
         return Stage(outline.name, npu, _pim(device, cache, outline.attention, spans, sub_batches))
-    streamed = (stream_attention(device, cache, part.layer, spans[part.sub_batch]) for part in outline.attention)
-    return Stage(outline.name, (*npu, *streamed))
+    layers = [Layer(device, part.layer, spans[part.sub_batch]) for part in outline.attention]
+    return Stage(outline.name, (*npu, *(stream_attention(layer, cache) for layer in layers)))
 
 
 def _pim(
     device: Device, cache: KvRows, parts: Sequence[Part], spans: list[Tokens], sub_batches: Sequence[Batch]
 ) -> tuple[PimWork, ...]:
-    return tuple(
-        pim_attention(device, cache, part.layer, spans[part.sub_batch], sub_batches[part.sub_batch]) for part in parts
-    )
+    layers = [Layer(device, part.layer, spans[part.sub_batch]) for part in parts]
+    batches = [sub_batches[part.sub_batch] for part in parts]
+    return tuple(pim_attention(layer, cache, batch) for layer, batch in zip(layers, batches, strict=True))

@@ -9,7 +9,7 @@ from neupims.isa.work import Plan, Stage
 from neupims.lowering.decoder import DecoderShape, shard
 from neupims.lowering.geometry import Integers
 from neupims.lowering.kv import KvRows
-from neupims.lowering.layer import Device, Program, Tokens, embedding_part, ffn_part, head_part, linear, norm
+from neupims.lowering.layer import Device, Layer, Program, Tokens, embedding_part, ffn_part, head_part
 from neupims.lowering.places import Gathered, rectangles
 from neupims.lowering.plan import build_device
 from neupims.lowering.prompt_attention import PromptAttention, PromptRows, lower_prompt_attention
@@ -40,7 +40,7 @@ def lower_prefill(
     if system.policy.head if head is None else head:
         whole = Tokens(0, int(lengths.sum()))
         positions = np.arange(whole.end) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        newest = Gathered(device.placement.region.activations.residual, np.cumsum(lengths) - 1)
+        newest = Gathered(device.activations.residual, np.cumsum(lengths) - 1)
         stages.insert(0, Stage("in", npu=embedding_part(device, whole, positions)))
         stages.append(Stage("out", npu=head_part(device, replace(whole, end=len(prompts)), newest)))
         repeats = [1, *repeats, 1]
@@ -48,15 +48,14 @@ def lower_prefill(
 
 
 def _block(device: Device, lengths: Integers) -> Program:
-    region, shape = device.placement.region, device.shard
-    acts, places = region.activations, region.layers[0]
-    whole = Tokens(0, int(lengths.sum()))
+    acts, shape = device.activations, device.shard
+    layer = Layer(device, 0, Tokens(0, int(lengths.sum())))
     attention = PromptAttention(shape.heads, shape.head_dim, acts.qkv, acts.context, _cache(device, lengths), lengths)
     return (
-        norm(device, "layer0.norm1", whole, acts.residual, places.norm1),
-        linear(device, "layer0.qkv", whole, acts.normed, places.qkv, acts.qkv),
-        lower_prompt_attention("layer0.attention", attention, device.target),
-        *ffn_part(device, 0, whole),
+        layer.norm("attention.norm", layer.places.norm1),
+        layer.linear("attention.qkv", acts.normed, layer.places.qkv, acts.qkv),
+        lower_prompt_attention(layer.name("attention"), attention, device.target),
+        *ffn_part(layer),
     )
 
 

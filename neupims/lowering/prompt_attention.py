@@ -12,10 +12,9 @@ from neupims.lowering.geometry import Integers
 from neupims.lowering.kv import KvRows, pim_runs
 from neupims.lowering.places import Place, rectangles
 from neupims.lowering.storage import Access, block_bytes, loads, stores
-from neupims.lowering.stream_attention import softmax_cycles
+from neupims.lowering.stream_attention import OPS_PER_SCORE, softmax_cycles
 from neupims.lowering.target import Target
 from neupims.lowering.tiling import Grid
-from neupims.lowering.vector import OPS_PER_ELEMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def lower_prompt_attention(name: str, attention: PromptAttention, target: Target
         loads=loads(target.storage, [fetched], np.zeros(len(lengths), np.bool_), size),
         stores=stores(target.storage, written, last, size),
         macs=2 * width * pairs,
-        other_ops=OPS_PER_ELEMENT["softmax"] * attention.heads * pairs,
+        other_ops=OPS_PER_SCORE * attention.heads * pairs,
     )
 
 

@@ -16,6 +16,9 @@ from neupims.lowering.storage import Access, block_bytes, loads, stores
 from neupims.lowering.target import Target
 from neupims.lowering.vector import OPS_PER_ELEMENT, Rows, row_chunks
 
+OPS_PER_SCORE = 1 + OPS_PER_ELEMENT["softmax"]
+"""Scaling and softmax."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamAttention:
@@ -98,7 +101,7 @@ def lower_stream_attention(name: str, tokens: tuple[int, int], attention: Stream
         loads=loads(target.storage, fetched, early, size),
         stores=stores(target.storage, _stored(tokens, attention, order), order.last_step[order.closes > 0], size),
         macs=attention_macs(attention.heads, attention.head_dim, lengths),
-        other_ops=OPS_PER_ELEMENT["softmax"] * attention.heads * int(lengths.sum()),
+        other_ops=OPS_PER_SCORE * attention.heads * int(lengths.sum()),
     )
 
 

@@ -1,7 +1,7 @@
 """Operators on the vector units: norms, residuals, activations, embedding, sampling. One row is one token."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,7 +80,8 @@ def lower_embedding(
         here = lines >= 0
         accesses.append(Access(place, rectangles(lines[here], lines[here] + 1, 0, rows.elements), chunk[here]))
     stored = Access(out, rectangles(first, end, 0, rows.elements), np.arange(len(first)))
-    return _assemble(name, "embedding", rows, accesses, stored, target, None)
+    made = _assemble(name, "embedding", rows, accesses, stored, target, None)
+    return replace(made, other_ops=(2 * len(table) - 1) * made.other_ops)
 
 
 def lower_sampling(name: str, rows: Rows, logits: Place, chosen: Place, target: Target) -> NpuWork:
