@@ -80,6 +80,20 @@ class LinkWork:
 
 
 @dataclass(frozen=True, slots=True)
+class RooflineWork:
+    """One operator on a processor that is timed as a roofline."""
+
+    name: str
+    kind: str
+    """As in NpuWork."""
+    macs: int
+    bytes_read: int
+    bytes_written: int
+    """Between memory and chip."""
+    other_ops: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PimRequest:
     """Decode attention of one request in the banks of its channel."""
 

@@ -1,33 +1,22 @@
 """A GPU as a roofline: each operator takes the longer of its arithmetic and its traffic, and a launch."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
 from neupims.hardware.link import LinkSpec
 from neupims.hardware.npu import GpuSpec
-from neupims.isa.work import LinkWork
+from neupims.isa.work import LinkWork, RooflineWork
 from neupims.machine.link import link_bytes, link_ps
 from neupims.machine.outcome import DeviceResult, OperatorSpan, StageSpan
 
 PS_PER_US = 1_000_000
 
-
-@dataclass(frozen=True, slots=True)
-class GpuWork:
-    """One operator: `macs` multiply-accumulates, and the bytes that it moves between memory and chip."""
-
-    name: str
-    kind: str
-    """gemm, attention, layer_norm, softmax, gelu, add, embedding."""
-    macs: int
-    bytes_read: int
-    bytes_written: int
-    other_ops: int = 0
+RooflineStage = tuple[str, Sequence[RooflineWork | LinkWork]]
+"""Name and operators of a stage."""
 
 
-def work_ps(work: GpuWork, gpu: GpuSpec) -> int:
+def work_ps(work: RooflineWork, gpu: GpuSpec) -> int:
     """max(2 macs / (peak * share), bytes / (bandwidth * share)) + launch, in picoseconds.
 
     The shares are `gemm_efficiency` of the peak, and of the bandwidth `attention_efficiency` for
@@ -43,24 +32,28 @@ def _exact(value: float) -> Fraction:
     return Fraction(str(value))
 
 
-def run_roofline(
-    works: Sequence[GpuWork | LinkWork], gpu: GpuSpec, link: LinkSpec, repeats: int = 1, name: str = "decode"
-) -> DeviceResult:
-    """Operators one after the other, as one stage that stands `repeats` times in the iteration."""
-    spans = tuple(_spans(works, gpu, link))
-    end = spans[-1].end_ps if spans else 0
-    return DeviceResult((StageSpan(name, 0, end, repeats, spans),))
-
-
-def _spans(works: Sequence[GpuWork | LinkWork], gpu: GpuSpec, link: LinkSpec) -> Iterator[OperatorSpan]:
+def run_roofline(stages: Sequence[RooflineStage], gpu: GpuSpec, link: LinkSpec, repeats: Sequence[int]) -> DeviceResult:
+    """Operators one after the other; stage i stands `repeats[i]` times in the iteration."""
+    spans: list[StageSpan] = []
     start = 0
+    for (name, works), times in zip(stages, repeats, strict=True):
+        operators = tuple(_spans(works, start, gpu, link))
+        end = operators[-1].end_ps if operators else start
+        spans.append(StageSpan(name, start, end, times, operators))
+        start = end
+    return DeviceResult(tuple(spans))
+
+
+def _spans(
+    works: Sequence[RooflineWork | LinkWork], start: int, gpu: GpuSpec, link: LinkSpec
+) -> Iterator[OperatorSpan]:
     for work in works:
         span = _collective(work, start, link) if isinstance(work, LinkWork) else _operator(work, start, gpu)
         yield span
         start = span.end_ps
 
 
-def _operator(work: GpuWork, start: int, gpu: GpuSpec) -> OperatorSpan:
+def _operator(work: RooflineWork, start: int, gpu: GpuSpec) -> OperatorSpan:
     end = start + work_ps(work, gpu)
     counts = (work.macs, work.other_ops, work.bytes_read, work.bytes_written)
     return OperatorSpan(work.name, work.kind, "gpu", start, end, *counts, end - start)

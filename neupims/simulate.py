@@ -1,0 +1,206 @@
+"""Where all rooms meet: hardware, a model and a batch of requests become a run."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from neupims import __version__
+from neupims.errors import ModelError
+from neupims.graph import Model
+from neupims.hardware.npu import NpuSpec
+from neupims.hardware.system import SystemSpec
+from neupims.isa.work import Plan
+from neupims.lowering.decoder import DecoderShape, read_decoder
+from neupims.lowering.plan import lower_decode
+from neupims.lowering.roofline import lower_roofline
+from neupims.machine.device import run_plan
+from neupims.machine.dram.memory import Engine, build_memory
+from neupims.machine.gpu import run_roofline
+from neupims.machine.outcome import DeviceResult
+from neupims.machine.systolic import cost_of
+from neupims.request import Batch
+from neupims.results.digest import digest
+from neupims.results.measure import Job, measure
+from neupims.results.record import Comparison, Run
+from neupims.scheduling.channels import pack_channels
+from neupims.scheduling.estimate import COSTS, AttentionShape, Estimate, attention_estimate
+from neupims.scheduling.stages import execution_mode, stages
+from neupims.scheduling.subbatch import split_batch
+
+Interleaving = Literal["on", "off", "auto"]
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a model runs on a system."""
+
+    tp: int = 1
+    pp: int = 1
+    layers: int | None = None
+    """Run so many decoder blocks alone; None runs the whole model."""
+    interleaving: Interleaving | None = None
+    """None leaves it to the system's policy."""
+    unroll: bool = False
+    """Simulate every layer instead of repeating one."""
+    engine: Engine = "fast"
+
+
+def simulate(
+    system: SystemSpec,
+    model: Model,
+    batch: Batch,
+    *,
+    tp: int = 1,
+    pp: int = 1,
+    layers: int | None = None,
+    interleaving: Interleaving | None = None,
+    unroll: bool = False,
+    engine: Engine = "fast",
+    progress: Progress | None = None,
+) -> Run:
+    """One decode iteration of `model` over `batch` on `tp * pp` devices of `system`.
+
+    With pipeline parallelism the batch is cut into `pp` micro-batches, which follow each other through the
+    stages; an iteration is the time in which a device has served all of them.
+
+    Raises:
+        NeupimsError: the model cannot be divided or lowered, or the batch does not fit.
+    """
+    began = time.perf_counter()
+    setting = Setting(tp, pp, layers, interleaving, unroll, engine)
+    packed = _packed(system, _shape(model, batch, setting), batch, setting)
+    results = [_run(system, model, part, setting, progress) for part in _micro_batches(packed, pp)]
+    job = Job(
+        system=system,
+        hardware_digest=digest(system.model_dump(mode="json")),
+        model=model.name,
+        variant=model.variant,
+        batch=packed,
+        tp=tp,
+        pp=pp,
+        layers=layers,
+        interleaving=_mode(system, -(-len(batch) // pp), setting),
+        version=__version__,
+    )
+    return measure(job, results, time.perf_counter() - began)
+
+
+def compare(
+    systems: Sequence[SystemSpec],
+    model: Model,
+    batch: Batch,
+    *,
+    tp: int = 1,
+    pp: int = 1,
+    layers: int | None = None,
+    interleaving: Interleaving | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """`simulate` for each system in turn. `interleaving` is asked of the systems whose attention runs in PIM."""
+    runs: list[Run] = []
+    for number, system in enumerate(systems):
+        report = None if progress is None else _share(progress, system.name, number, len(systems))
+        wanted = interleaving if system.policy.attention == "pim" else None
+        runs.append(
+            simulate(system, model, batch, tp=tp, pp=pp, layers=layers, interleaving=wanted, progress=report)
+        )
+    return Comparison(tuple(runs))
+
+
+def plan(
+    system: SystemSpec,
+    model: Model,
+    batch: Batch,
+    *,
+    tp: int = 1,
+    pp: int = 1,
+    layers: int | None = None,
+    interleaving: Interleaving | None = None,
+) -> Plan:
+    """The plan of one device, of the first micro-batch. Raises ConfigError for a roofline processor."""
+    setting = Setting(tp, pp, layers, interleaving)
+    packed = _packed(system, _shape(model, batch, setting), batch, setting)
+    return _plan(system, model, _micro_batches(packed, pp)[0], setting)
+
+
+def _share(progress: Progress, name: str, number: int, count: int) -> Progress:
+    return lambda text, fraction: progress(f"{name}: {text}", (number + fraction) / count)
+
+
+def _shape(model: Model, batch: Batch, setting: Setting) -> DecoderShape:
+    """Dimensions of the model, cut to the wanted number of layers."""
+    shape = read_decoder(model.decode([request.length for request in batch]))
+    if setting.layers is None:
+        return shape
+    if not 1 <= setting.layers <= shape.layers:
+        raise ModelError(f"--layers {setting.layers}: {model.name} has 1 to {shape.layers} layers")
+    return DecoderShape(**{name: getattr(shape, name) for name in shape.__slots__} | {"layers": setting.layers})
+
+
+def _micro_batches(batch: Batch, pp: int) -> list[Batch]:
+    """Every pp-th request, so that all channels stay in use."""
+    if pp > len(batch):
+        raise ModelError(f"--pp {pp} cuts a batch of {len(batch)} requests into empty parts; use at most {len(batch)}")
+    return [batch[number::pp] for number in range(pp)]
+
+
+def _estimate(system: SystemSpec, shape: DecoderShape, tp: int) -> Estimate:
+    """Latency of a request's attention, as the channel packing sees it; its length where there is no PIM."""
+    if system.pim is None or system.memory is None:
+        return lambda length: length
+    org, size = system.memory.organization, shape.element_bytes
+    attention = AttentionShape(shape.heads // tp, shape.head_dim, org.row_bytes // size, org.banks)
+    return attention_estimate(attention, COSTS[system.policy.estimate](attention, system.memory, system.pim))
+
+
+def _packed(system: SystemSpec, shape: DecoderShape, batch: Batch, setting: Setting) -> Batch:
+    if system.policy.attention != "pim" or system.memory is None:
+        return batch
+    channels = system.memory.organization.channels
+    return pack_channels(system.policy.channel_packing, batch, channels, _estimate(system, shape, setting.tp))
+
+
+def _mode(system: SystemSpec, requests: int, setting: Setting) -> str:
+    wanted = setting.interleaving or system.policy.interleaving
+    mode = execution_mode(wanted, requests, system.policy.interleaving_from)
+    return "on" if mode == "interleaved" else "off"
+
+
+def _plan(system: SystemSpec, model: Model, batch: Batch, setting: Setting) -> Plan:
+    shape = _shape(model, batch, setting)
+    mode = "interleaved" if _mode(system, len(batch), setting) == "on" else "serial"
+    estimate = _estimate(system, shape, setting.tp)
+    halves = split_batch(system.policy.sub_batches, batch, estimate) if mode == "interleaved" else (batch,)
+    outline = stages(mode, -(-shape.layers // setting.pp), setting.unroll)
+    processor = system.processor
+    cost = cost_of(processor.arrays) if isinstance(processor, NpuSpec) else lambda steps, dataflow: 0
+    head = None if setting.layers is None else False
+    return lower_decode(shape, system, halves, outline, cost, tp=setting.tp, pp=setting.pp, head=head)
+
+
+def _run(
+    system: SystemSpec, model: Model, batch: Batch, setting: Setting, progress: Progress | None
+) -> DeviceResult:
+    if not isinstance(system.processor, NpuSpec) or system.memory is None:
+        return _roofline(system, model, batch, setting)
+    lowered = _plan(system, model, batch, setting)
+    report = None if progress is None else lambda name, index, count: progress(f"stage {name}", index / count)
+    memory = build_memory(system.memory, system.pim, setting.engine)
+    return run_plan(lowered, system, memory, report)
+
+
+def _roofline(system: SystemSpec, model: Model, batch: Batch, setting: Setting) -> DeviceResult:
+    processor, policy = system.processor, system.policy
+    assert processor.kind == "gpu"
+    works, repeats = lower_roofline(
+        _shape(model, batch, setting),
+        batch,
+        processor.memory_bytes,
+        tp=setting.tp,
+        pp=setting.pp,
+        head=policy.head and setting.layers is None,
+        all_reduce=policy.all_reduce,
+    )
+    return run_roofline(works, processor, system.link, repeats)
