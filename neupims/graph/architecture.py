@@ -8,12 +8,15 @@ from types import MappingProxyType
 from typing import Any, get_type_hints
 
 from neupims.errors import ModelError
-from neupims.graph.config import Config
+from neupims.graph.config import Config, converted
 from neupims.graph.tracer import Tracer
 from neupims.graph.tracing.location import call_site
 
 Describe = Callable[[Tracer, Any], None]
 """A function `(net, cfg)` that records the model."""
+
+Table = Mapping[str, Mapping[str, object]]
+"""Values of the config by variant."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._]*(-[a-z0-9._]+)*")
 ARXIV = re.compile(r"[,;]?\s*arXiv:\s*(\d{4}\.\d{4,5})", re.IGNORECASE)
@@ -32,7 +35,7 @@ class Variants:
     """A function and the variants that have been declared above it."""
 
     describe: Describe
-    table: Mapping[str, Mapping[str, object]]
+    table: Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Architecture:
     family: str
     about: str
     config: type[Config]
-    variants: Mapping[str, Mapping[str, object]] = field(hash=False)
+    variants: Table = field(hash=False)
     """Values of the config for each published variant; empty if there is only one."""
     describe: Describe
     file: str
@@ -80,8 +83,8 @@ def architecture(name: str, *, paper: str, family: str) -> Callable[[Describe | 
             _paper(paper),
             family,
             about=inspect.getdoc(declared.describe) or "",
-            config=_config(where, name, declared),
-            variants=MappingProxyType(dict(declared.table)),
+            config=(config := _config(where, name, declared.describe)),
+            variants=MappingProxyType(_typed(where, name, config, declared.table)),
             describe=declared.describe,
             file=declared.describe.__code__.co_filename,
         )
@@ -99,14 +102,23 @@ def _paper(text: str) -> Paper:
     return Paper(ARXIV.sub("", text).strip(), number[1] if number else None)
 
 
-def _config(where: str, name: str, declared: Variants) -> type[Config]:
-    hints = get_type_hints(declared.describe)
-    found = [kind for kind in hints.values() if isinstance(kind, type) and issubclass(kind, Config)]
+def _config(where: str, name: str, describe: Describe) -> type[Config]:
+    hints = get_type_hints(describe).values()
+    found = [kind for kind in hints if isinstance(kind, type) and issubclass(kind, Config)]
     if len(found) != 1:
         raise ModelError(f"{where}: architecture '{name}' must take one argument annotated with a subclass of Config")
-    unknown = {key for values in declared.table.values() for key in values} - get_type_hints(found[0]).keys()
-    if unknown:
-        raise ModelError(
-            f"{where}: variants of '{name}' set {', '.join(sorted(unknown))}, which {found[0].__name__} has not"
-        )
     return found[0]
+
+
+def _typed(where: str, name: str, config: type[Config], table: Table) -> dict[str, Mapping[str, object]]:
+    types = get_type_hints(config)
+    for label, values in table.items():
+        unknown = ", ".join(values.keys() - types.keys())
+        if unknown:
+            raise ModelError(f"{where}: variant '{label}' of '{name}' sets {unknown}, which {config.__name__} has not")
+    return {
+        label: {
+            key: converted(f"{where}: variant '{label}' of '{name}': {key}", types[key], values[key]) for key in values
+        }
+        for label, values in table.items()
+    }

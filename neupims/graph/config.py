@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any, TypeVar, cast, dataclass_transform, get_type_hints
 
 from neupims.errors import ModelError
@@ -30,8 +31,8 @@ def configure(kind: type[C], model: str, variant: Values, options: Values) -> C:
     types = get_type_hints(kind)
     for name in options:
         if name not in types:
-            raise ModelError(f"{model}: unknown option '{name}'{did_you_mean(name, types)}; options: {listed(types)}")
-    given = {name: _converted(f"{model}: option '{name}'", types[name], value) for name, value in options.items()}
+            raise ModelError(f"{model}: unknown option '{name}'; options: {listed(types)}{did_you_mean(name, types)}")
+    given = {name: converted(f"{model}: option '{name}'", types[name], value) for name, value in options.items()}
     values = {**variant, **given}
     missing = [field.name for field in fields(kind) if field.name not in values and field.default is MISSING]
     if missing:
@@ -42,7 +43,7 @@ def configure(kind: type[C], model: str, variant: Values, options: Values) -> C:
 def did_you_mean(word: str, known: Mapping[str, object] | list[str]) -> str:
     """A hint for a misspelt word, or nothing."""
     close = get_close_matches(word.lower(), list(known), n=1)
-    return f", did you mean {close[0]}?" if close else ""
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def listed(names: Mapping[str, object] | list[str]) -> str:
@@ -50,9 +51,10 @@ def listed(names: Mapping[str, object] | list[str]) -> str:
     return ", ".join(names) or "none"
 
 
-def _converted(where: str, kind: Any, value: object) -> object:
+def converted(where: str, kind: Any, value: object) -> object:
+    """A value, or the text of one, as the type of its field; ModelError if it is of another."""
     if kind not in _TYPES:
-        raise ModelError(f"{where}: values of type {kind} cannot be set from outside")
+        raise ModelError(f"{where}: values of type {kind} cannot be set")
     described, convert = _TYPES[kind]
     try:
         return convert(value)
@@ -70,6 +72,8 @@ def _integer(value: object) -> int:
 
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(value)
+    if not isfinite(float(value)):
         raise ValueError(value)
     return float(value)
 

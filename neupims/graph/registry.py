@@ -38,7 +38,7 @@ def find_model(name: str, variant: str | None = None, folders: Folders = ()) -> 
     architecture, inside = _split(name.lower(), known)
     if architecture is None:
         names = [full_name(found, one) for found in known.values() for one in (*found.variants, None)]
-        raise ModelError(f"unknown model '{name}'{did_you_mean(name, names)}; models: {_catalogue(known)}")
+        raise ModelError(f"unknown model '{name}'; models: {_catalogue(known)}{did_you_mean(name, names)}")
     if inside and variant and inside != variant.lower():
         raise ModelError(f"model '{name}' names variant {inside}, but variant '{variant}' is asked for as well")
     return architecture, _variant(architecture, inside or variant)
@@ -72,7 +72,7 @@ def _variant(architecture: Architecture, variant: str | None) -> str | None:
         raise ModelError(f"model '{architecture.name}' needs a variant, as in {example}; variants: {listed(known)}")
     if variant is not None and variant.lower() not in known:
         hint = did_you_mean(variant, known)
-        raise ModelError(f"model '{architecture.name}' has no variant '{variant}'{hint}; variants: {listed(known)}")
+        raise ModelError(f"model '{architecture.name}' has no variant '{variant}'; variants: {listed(known)}{hint}")
     return variant and variant.lower()
 
 

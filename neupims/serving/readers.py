@@ -60,7 +60,7 @@ def _text(path: Path) -> str:
 
 def _columns(where: str, header: list[str]) -> list[str]:
     if LENGTH not in header:
-        close = get_close_matches(LENGTH, header, n=1)
+        close = get_close_matches(LENGTH, filter(str.isidentifier, header), n=1)
         hint = f", did you mean it by '{close[0]}'?" if close else ""
         raise RequestError(
             f"{where}: {LENGTH}: no such column in the header '{_short(','.join(header))}'{hint}; "

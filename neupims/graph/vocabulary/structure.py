@@ -19,7 +19,7 @@ class Structure(Recorder):
         longest = max(self.sequences.lengths)
         if longest > limit:
             raise self.error(
-                "positions",
+                "input",
                 "positions",
                 f"a context of {longest} tokens is longer than the {limit} positions of the model",
             )
