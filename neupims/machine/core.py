@@ -8,8 +8,9 @@ from neupims.events.agenda import Agenda
 from neupims.events.clock import Clock
 from neupims.hardware.npu import NpuSpec
 from neupims.hardware.system import SystemSpec
+from neupims.machine.dram.memory import Memory
 from neupims.machine.scratchpad import ScratchpadBudget
-from neupims.machine.transfers import LONGEST_WINDOW, Ahead, MemoryModel, Transfers, known_ahead
+from neupims.machine.transfers import LONGEST_WINDOW, Ahead, Transfers, known_ahead
 from neupims.machine.vector import VectorPool
 from neupims.units import period_ps
 
@@ -35,7 +36,7 @@ class Core:
         return int(self.env.now)
 
 
-def new_core(system: SystemSpec, memory: MemoryModel, longest_window: int = LONGEST_WINDOW) -> Core:
+def new_core(system: SystemSpec, memory: Memory, longest_window: int = LONGEST_WINDOW) -> Core:
     """A core at rest whose time begins at that of `memory`.
 
     Raises:

@@ -8,10 +8,11 @@ from neupims.events.coupling import run_coupled
 from neupims.hardware.system import SystemSpec
 from neupims.isa.work import Plan, Stage
 from neupims.machine.core import Core, new_core
+from neupims.machine.dram.memory import Counters, Memory
 from neupims.machine.npu_program import NpuProgram
-from neupims.machine.outcome import DeviceResult, MemoryCounts, OperatorSpan, StageSpan
+from neupims.machine.outcome import DeviceResult, OperatorSpan, StageSpan
 from neupims.machine.pim_program import PimProgram
-from neupims.machine.transfers import LONGEST_WINDOW, MemoryModel
+from neupims.machine.transfers import LONGEST_WINDOW
 
 Progress = Callable[[str, int, int], None]
 
@@ -19,7 +20,7 @@ Progress = Callable[[str, int, int], None]
 def run_plan(
     plan: Plan,
     system: SystemSpec,
-    memory: MemoryModel,
+    memory: Memory,
     progress: Progress | None = None,
     longest_window: int = LONGEST_WINDOW,
 ) -> DeviceResult:
@@ -46,7 +47,7 @@ class StageSequence:
         self.plan, self.core, self.progress = plan, core, progress
         self._times: list[tuple[int, int]] = []
         self._operators: list[tuple[OperatorSpan, ...]] = []
-        self._counts = [core.transfers.counts()]
+        self._counts = [core.transfers.memory.counters()]
 
     def run(self) -> Generator[Event, None, None]:
         """The SimPy process."""
@@ -67,7 +68,7 @@ class StageSequence:
     def _count(self) -> Generator[Event, None, None]:
         """Read the counters when the stage's end is seen at the memory."""
         yield self.core.env.timeout(self.core.transfers.interconnect_ps)
-        self._counts.append(self.core.transfers.counts())
+        self._counts.append(self.core.transfers.memory.counters())
 
     def spans(self) -> Generator[StageSpan, None, None]:
         """What happened in each stage."""
@@ -75,5 +76,6 @@ class StageSequence:
         for index, (stage, repeats, (start, end), operators) in enumerate(rows):
             yield StageSpan(stage.name, start, end, repeats, operators, self._added(index))
 
-    def _added(self, index: int) -> MemoryCounts:
-        return self._counts[index + 1].since(self._counts[index])
+    def _added(self, index: int) -> Counters:
+        before, after = self._counts[index], self._counts[index + 1]
+        return Counters(after.commands - before.commands, after.pim_busy - before.pim_busy, after.macs - before.macs)

@@ -148,14 +148,14 @@ class OperatorRun:
             self._end.count_down(self._last_end)
 
     def _send_stores(self, part: slice, ends: Ints) -> None:
-        step = self.work.stores.step
-        until = int(np.searchsorted(step, part.stop, "left"))
+        step, stop = self.work.stores.step, int(part.stop)
+        until = int(np.searchsorted(step, stop, "left"))
         if until == self._store:
             return
         ready: Ints = np.maximum(ends[step[self._store : until] - part.start], self._store_time)
         times: Ints = np.maximum.accumulate(ready)
         cuts = np.flatnonzero(np.diff(times)) + 1
-        edges = [0, *cuts.tolist(), len(times)]
+        edges: list[int] = [0, *cuts.tolist(), len(times)]
         for low, high in pairwise(edges):
             self._send_store(self._store + low, self._store + high, int(times[low]))
         self._store, self._store_time = until, int(times[-1])

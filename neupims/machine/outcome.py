@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
+from neupims.machine.dram.memory import Counters
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +25,6 @@ class OperatorSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryCounts:
-    """What the memory did in a stage."""
-
-    commands: NDArray[np.int64]
-    """Commands issued, [channels, len(Command)]."""
-    pim_busy: NDArray[np.int64]
-    """Cycles with PIM commands queued, [channels]."""
-    macs: NDArray[np.int64]
-    """PIM_MACs done, those of composite commands included, [channels]."""
-
-    def since(self, before: "MemoryCounts") -> "MemoryCounts":
-        """What was added since `before`."""
-        return MemoryCounts(self.commands - before.commands, self.pim_busy - before.pim_busy, self.macs - before.macs)
-
-
-@dataclass(frozen=True, slots=True)
 class StageSpan:
     """One stage, with what happened in it."""
 
@@ -51,7 +34,7 @@ class StageSpan:
     repeats: int
     """How often the stage stands in the whole iteration."""
     operators: tuple[OperatorSpan, ...]
-    counts: MemoryCounts | None = None
+    counts: Counters | None = None
     """None where no memory is simulated."""
 
     @property

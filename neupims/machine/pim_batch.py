@@ -93,12 +93,15 @@ def pipelined(requests: Sequence[PimRequest], logit: Phase, attend: Phase, score
     is computed while the logits of the next one run.
 
     Raises:
-        ValueError: a request writes no scores, so nothing says when its attend may begin.
+        ValueError: a request writes no scores, so nothing says when its attend may begin, or writes
+            them to another channel, where they cannot hold a gate.
     """
     by_channel: dict[int, list[int]] = {}
     for index, request in enumerate(requests):
         if index not in scores:
             raise ValueError(f"request {request.request} writes no scores: its attend part has nothing to wait for")
+        if (request.scores["channel"] != request.channel).any():
+            raise ValueError(f"request {request.request} writes scores outside its channel {request.channel}")
         by_channel.setdefault(request.channel, []).append(index)
     parts = [part for indices in by_channel.values() for part in _pipeline(indices, logit, attend, scores)]
     return np.concatenate([np.empty(0, INSTRUCTION), *parts])

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from neupims.events.holds import Holds
 from neupims.events.join import Join
 from neupims.hardware.memory import MemorySpec
 from neupims.isa.work import Records
-from neupims.machine.outcome import MemoryCounts
+from neupims.machine.dram.memory import Memory
 from neupims.machine.ranks import REQUEST
 from neupims.units import cycles
 
@@ -28,39 +27,6 @@ PATIENCE = 2_000_000
 """Cycles without any completion after which a busy memory is held to be stuck."""
 QUIET = 10_000
 """Cycles without any completion after which it is worth asking whether the memory is idle."""
-
-
-class MemoryModel(Protocol):
-    """The simulated memory; see `machine.dram.memory.Memory`."""
-
-    @property
-    def now(self) -> int:
-        """DRAM cycles run."""
-        ...
-
-    def blocks(self, parts: Ints) -> int:
-        """Register blocks of so many parts; returns the id of the first."""
-        ...
-
-    def submit(self, runs: Records, port: int) -> None:
-        """Hand over RUNs; channels see them from cycle `now` on."""
-        ...
-
-    def submit_pim(self, instructions: Records) -> None:
-        """Append INSTRUCTIONs to the PIM programs of their channels."""
-        ...
-
-    def advance(self, until: int) -> tuple[Ints, Ints]:
-        """Run the cycles now .. until - 1; blocks that became known to complete, and their cycles."""
-        ...
-
-    def counters(self) -> Any:
-        """Commands, pim_busy and macs so far."""
-        ...
-
-    def idle(self) -> bool:
-        """Whether nothing is queued anywhere."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +59,7 @@ class Transfers:
 
     def __init__(
         self,
-        memory: MemoryModel,
+        memory: Memory,
         clock: Clock,
         env: Environment,
         agenda: Agenda,
@@ -210,8 +176,3 @@ class Transfers:
         if alone and self.memory.idle():
             return "the memory is idle, no event is due, and yet a program waits"
         return None
-
-    def counts(self) -> MemoryCounts:
-        """What the memory has done so far."""
-        now = self.memory.counters()
-        return MemoryCounts(now.commands.copy(), now.pim_busy.copy(), now.macs.copy())

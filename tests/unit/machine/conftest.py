@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,15 +15,9 @@ from neupims.hardware.system import SystemSpec
 from neupims.isa.commands import Command
 from neupims.isa.memory import GWRITE, INSTRUCTION, RUN, TILE
 from neupims.isa.work import STEP, Loads, NpuWork, PimRequest, PimWork, Stores
+from neupims.machine.dram.memory import Counters
 
 BURST, LATENCY, GWRITE_CYCLES, GROUP_CYCLES = 2, 16, 96, 18
-
-
-@dataclass
-class Counters:
-    commands: NDArray[np.int64]
-    pim_busy: NDArray[np.int64]
-    macs: NDArray[np.int64]
 
 
 @dataclass
@@ -112,7 +107,7 @@ class SimpleMemory:
         return ids, cycles
 
     def counters(self) -> Counters:
-        return self.count
+        return deepcopy(self.count)
 
     def idle(self) -> bool:
         return not self.coming and not any(self.programs.values())

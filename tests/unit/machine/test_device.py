@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from neupims.hardware.load import load_system
 from neupims.isa.commands import Command
 from neupims.isa.work import LinkWork, Plan, Stage
 from neupims.machine import transfers
@@ -65,8 +66,6 @@ def test_a_memory_that_has_run_before_only_shifts_time(new_memory: Make, system:
 
 
 def test_a_gpu_cannot_run_a_plan(new_memory: Make, system: Make) -> None:
-    from neupims.hardware.load import load_system
-
     with pytest.raises(ValueError, match=r"^gpu-a100: only an NPU with a simulated memory can run a plan$"):
         run_plan(Plan((), ()), load_system("gpu-a100"), new_memory())
 

@@ -90,6 +90,17 @@ def test_request_order_needs_scores(new_memory: Make, system: Make, pim_work: Ma
         run_plan(attention(pim_work((0, 32), scores=False)), system(REQUEST), new_memory())
 
 
+def test_request_order_needs_scores_in_the_channel_of_the_request(
+    new_memory: Make, system: Make, pim_work: Make
+) -> None:
+    work = pim_work((0, 32))
+    scores = work.requests[0].scores.copy()
+    scores["channel"] = 3
+    elsewhere = replace(work, requests=(replace(work.requests[0], scores=scores),))
+    with pytest.raises(ValueError, match=r"^request 0 writes scores outside its channel 0$"):
+        run_plan(attention(elsewhere), system(REQUEST), new_memory())
+
+
 def test_nothing_to_write(new_memory: Make, system: Make, pim_work: Make) -> None:
     spec = system(BARRIER)
     result = run_plan(attention(pim_work((0, 32), scores=False, output=False)), spec, new_memory())
