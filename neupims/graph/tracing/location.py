@@ -1,10 +1,11 @@
 """Where an architecture calls the tracer: file and line, for messages."""
 
 import inspect
+from os import sep
 from pathlib import Path
 from types import TracebackType
 
-PACKAGE = str(Path(__file__).parents[1])
+PACKAGE = f"{Path(__file__).parents[1]}{sep}"
 
 
 def call_site() -> str:
