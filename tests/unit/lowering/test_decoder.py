@@ -1,0 +1,70 @@
+import pytest
+
+from neupims.errors import ModelError
+from neupims.graph import Graph, load_model
+from neupims.lowering.decoder import DecoderShape, read_decoder, shard
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "heads", "width"),
+    [("gpt3-7b", 32, 32, 4096), ("gpt3-13b", 40, 40, 5120), ("gpt3-30b", 48, 56, 7168), ("gpt3-175b", 96, 96, 12288)],
+)
+def test_gpt3_family(name: str, layers: int, heads: int, width: int) -> None:
+    model = load_model(name)
+    expected = DecoderShape(
+        width=width, heads=heads, head_dim=128, ffn=4 * width, layers=layers, vocabulary=50304, positions=2048
+    )
+    assert read_decoder(model.decode([7, 300])) == expected
+    assert read_decoder(model.prefill([7, 300])) == expected
+
+
+def graph(**changes: object) -> Graph:
+    """A decode step of the smallest model, with other fields."""
+    step = load_model("gpt3-7b").decode([7])
+    return Graph(**{name: changes.get(name, getattr(step, name)) for name in step.__dataclass_fields__})
+
+
+def test_a_graph_without_blocks_is_refused() -> None:
+    step = graph()
+    with pytest.raises(ModelError) as error:
+        read_decoder(graph(items=tuple(item for item in step.items if item not in step.blocks)))
+    assert str(error.value) == (
+        "gpt3-7b: it has 0 kinds of repeated blocks; this lowering knows models of one, a decoder block"
+    )
+
+
+def test_other_operators_around_the_blocks_are_refused() -> None:
+    with pytest.raises(ModelError) as error:
+        read_decoder(graph(items=graph().items[:-1]))
+    assert str(error.value) == (
+        "gpt3-7b: behind its blocks it has layer_norm linear; this lowering knows last layer_norm linear argmax, or "
+        "layer_norm linear argmax"
+    )
+
+
+SHAPE = DecoderShape(width=96, heads=6, head_dim=16, ffn=384, layers=5, vocabulary=100)
+
+
+def test_a_shard_divides_heads_ffn_vocabulary_and_layers() -> None:
+    part = shard(SHAPE, tp=3, pp=2)
+    assert (part.heads, part.ffn, part.vocabulary, part.layers) == (2, 128, 34, 3)
+    assert (part.width, part.attention_width) == (96, 32)
+
+
+@pytest.mark.parametrize(
+    ("shape", "tp", "pp", "message"),
+    [
+        (SHAPE, 4, 1, "--tp 4 does not divide the model's 6 heads; use a divisor of 6"),
+        (
+            DecoderShape(96, 6, 16, 100, 5, 100),
+            3,
+            1,
+            "--tp 3 does not divide the model's 100 columns of the feed-forward layer; use a divisor of 100",
+        ),
+        (SHAPE, 1, 6, "--pp 6 is more than the model's 5 layers; use at most 5"),
+    ],
+)
+def test_a_model_that_cannot_be_divided_is_refused(shape: DecoderShape, tp: int, pp: int, message: str) -> None:
+    with pytest.raises(ModelError) as error:
+        shard(shape, tp, pp)
+    assert str(error.value) == message
