@@ -43,6 +43,7 @@ def lower_decode(
     tp: int = 1,
     pp: int = 1,
     head: bool | None = None,
+    waiting: Sequence[Request] = (),
 ) -> Plan:
     """Plan of one decode iteration on one device of a group of `tp`.
 
@@ -55,6 +56,7 @@ def lower_decode(
         tp: Devices that share each layer.
         pp: Devices that share the layers.
         head: Whether embedding, LM head and sampling are added; None leaves it to the system's policy.
+        waiting: Requests of other micro-batches, whose KV cache lies on the same devices.
 
     Raises:
         ModelError: the model cannot be divided like this.
@@ -64,7 +66,7 @@ def lower_decode(
     if not all(sub_batches):
         raise ValueError("a sub-batch is empty")
     requests = [request for sub_batch in sub_batches for request in sub_batch]
-    device = build_device(shard(shape, tp, pp), system, requests, len(requests), cost, tp)
+    device = build_device(shard(shape, tp, pp), system, [*requests, *waiting], len(requests), cost, tp)
     spans = _spans(sub_batches)
     stages = [_stage(device, stage, spans, sub_batches) for stage in outline]
     repeats = [stage.repeats for stage in outline]

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neupims.errors import ConfigError
+from neupims.errors import CapacityError, ConfigError
 from neupims.graph import load_model
 from neupims.hardware.load import load_system
 from neupims.hardware.system import SystemSpec
@@ -193,6 +193,18 @@ def test_pipeline_stages_hold_their_own_layers_only(
     lower_decode(deep, tiny(), (batch_of(LENGTHS),), stages("serial", 3), cost, pp=4)
     with pytest.raises(IndexError):
         lower_decode(deep, tiny(), (batch_of(LENGTHS),), stages("serial", 4, unroll=True), cost, pp=4)
+
+
+@pytest.mark.parametrize("name", ["neupims", "npu-only"])
+def test_waiting_requests_take_room_but_do_no_work(
+    tiny: Systems, shape: DecoderShape, batch_of: Batches, cost: Cycles, name: str
+) -> None:
+    batch, others = batch_of(LENGTHS)[:4], batch_of([900] * 20)
+    alone = lower_decode(shape, tiny(name), (batch,), stages("serial", 2), cost)
+    beside = lower_decode(shape, tiny(name), (batch,), stages("serial", 2), cost, waiting=others[:1])
+    assert macs(alone) == macs(beside)
+    with pytest.raises(CapacityError):
+        lower_decode(shape, tiny(name), (batch,), stages("serial", 2), cost, waiting=others)
 
 
 def test_the_new_token_goes_to_its_request(tiny: Systems, shape: DecoderShape, batch_of: Batches, cost: Cycles) -> None:
