@@ -108,6 +108,7 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
         at.O_QUEUE_HEAD: banks,
         at.O_QUEUE_N: banks,
         at.O_QUEUE_WRITES: banks,
+        at.O_QUEUE_FEEDS: banks,
         at.O_FIRST_READ: banks,
         at.O_FIRST_WRITE: banks,
         at.O_BANK_WAKE: banks,

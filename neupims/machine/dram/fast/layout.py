@@ -86,6 +86,7 @@ PARAMETERS = 41
     O_QUEUE_HEAD,
     O_QUEUE_N,
     O_QUEUE_WRITES,
+    O_QUEUE_FEEDS,
     O_FIRST_READ,
     O_FIRST_WRITE,
     O_BANK_WAKE,
@@ -98,8 +99,8 @@ PARAMETERS = 41
     O_ACKS,
     O_TRACE,
     O_SIZE,
-) = range(41, 76)
-RULE_FIRST = 76
+) = range(41, 77)
+RULE_FIRST = 77
 """In `k`: first rule of each command, and the end of the last one's."""
 CONSTANTS = RULE_FIRST + KINDS + 1
 
@@ -186,4 +187,4 @@ FAR = 1 << 60
 CLOSED = -1
 NONE = -1
 DIRTY = -2
-"""A cached place in a queue: there is none, or it has to be looked up again."""
+"""A cached place in a queue: there is none, or (DIRTY - p) it is not before place p and has to be looked up."""

@@ -51,10 +51,7 @@ def _serve(k: Ints, x: Ints, b: Ints, bank: int) -> int:
     if row == at.CLOSED:
         x[k[at.O_BANK_KIND] + bank] = at.ACT if x[k[at.O_PIM_ROW] + bank] == at.CLOSED else at.PIM_HEADER
         return _open(k, x, bank)
-    read, write = x[k[at.O_FIRST_READ] + bank], x[k[at.O_FIRST_WRITE] + bank]
-    if read == at.DIRTY or write == at.DIRTY:
-        _find_hits(k, x, bank, row)
-        read, write = x[k[at.O_FIRST_READ] + bank], x[k[at.O_FIRST_WRITE] + bank]
+    read, write = _first_hit(k, x, bank, row, 0), _first_hit(k, x, bank, row, 1)
     wake = at.FAR
     x[k[at.O_BANK_KIND] + bank] = _kind(read, write)
     if read != 0 and write != 0:
@@ -132,23 +129,21 @@ def _close(k: Ints, x: Ints, bank: int, no_hits: bool) -> int:
 
 
 @compiled
-def _find_hits(k: Ints, x: Ints, bank: int, row: int) -> None:
-    """Look up the first read and the first write of the open row."""
+def _first_hit(k: Ints, x: Ints, bank: int, row: int, write: int) -> int:
+    """Place of the first write (read) of the open row in a bank's queue; keeps what it found."""
+    cached = (k[at.O_FIRST_WRITE] if write else k[at.O_FIRST_READ]) + bank
+    if x[cached] > at.DIRTY:
+        return x[cached]
     n, writes = x[k[at.O_QUEUE_N] + bank], x[k[at.O_QUEUE_WRITES] + bank]
-    read, write, reads = -1, -1, n - writes
-    for place in range(n):
-        if (read >= 0 or reads == 0) and (write >= 0 or writes == 0):
-            break
-        value = command_at(k, x, bank, place)
-        if value & 1:
-            writes -= 1
-            if write < 0 and value >> 18 == row:
-                write = place
-        else:
-            reads -= 1
-            if read < 0 and value >> 18 == row:
-                read = place
-    x[k[at.O_FIRST_READ] + bank], x[k[at.O_FIRST_WRITE] + bank] = read, write
+    found = at.NONE
+    if (writes if write else n - writes) > 0:
+        for place in range(at.DIRTY - x[cached], n):
+            value = command_at(k, x, bank, place)
+            if value & 1 == write and value >> 18 == row:
+                found = place
+                break
+    x[cached] = found
+    return found
 
 
 @compiled
@@ -184,6 +179,7 @@ def _access(k: Ints, x: Ints, b: Ints, bank: int, place: int, command: int) -> i
     _remove(k, x, bank, place)
     if command == at.WR:
         x[k[at.O_QUEUE_WRITES] + bank] -= 1
+        x[k[at.O_QUEUE_FEEDS] + bank] -= value >> 1 & 1
         x[at.S_FEEDS] -= value >> 1 & 1
         return 0
     x[at.S_READS_OUT] -= 1
@@ -214,9 +210,11 @@ def _remove(k: Ints, x: Ints, bank: int, place: int) -> None:
 def _moved_up(x: Ints, first: int, place: int) -> None:
     """Keep a cached place when the command at `place` has gone."""
     if x[first] == place:
-        x[first] = at.DIRTY
+        x[first] = at.DIRTY - place
     elif x[first] > place:
         x[first] -= 1
+    elif x[first] < at.DIRTY - place:
+        x[first] += 1
 
 
 @compiled

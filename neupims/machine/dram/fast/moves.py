@@ -92,6 +92,7 @@ def _move_writes(k: Ints, x: Ints) -> None:
             return
         x[at.S_DRAINING] -= 1
         x[k[at.O_QUEUE_WRITES] + bank] += 1
+        x[k[at.O_QUEUE_FEEDS] + bank] += x[t + at.T_FEEDS]
         _add_access(k, x, bank, address << 2 | x[t + at.T_FEEDS] << 1 | 1, x[t + at.T_BLOCK])
         _close_gap(x, t, x[at.S_WRITES] - i - 1)
         x[at.S_WRITES] -= 1
@@ -189,7 +190,7 @@ def _feeds(k: Ints, x: Ints, row: int, first: int, last: int) -> bool:
         if x[t + at.T_FEEDS] and x[t + at.T_ADDRESS] >> 16 == row and first <= x[t + at.T_BANK] < last:
             return True
     for bank in range(first, last):
-        if x[k[at.O_QUEUE_WRITES] + bank] > 0:
+        if x[k[at.O_QUEUE_FEEDS] + bank] > 0:
             for place in range(x[k[at.O_QUEUE_N] + bank]):
                 value = command_at(k, x, bank, place)
                 if value & 3 == 3 and value >> 18 == row:
