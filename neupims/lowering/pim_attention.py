@@ -110,5 +110,3 @@ def _blockwise(runs: Records, count: int) -> list[Records]:
 def _parts(runs: Records, owner: Integers, count: int) -> list[Records]:
     """Runs of each of `count` requests; owners ascend."""
     return np.split(runs, np.searchsorted(owner, np.arange(1, count)))
-
-

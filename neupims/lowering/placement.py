@@ -81,9 +81,7 @@ def place(
     return PLACEMENTS[kind](shard, requests, tokens, npu, memory)
 
 
-def _linear(
-    shard: Shard, requests: Sequence[Request], tokens: int, npu: NpuSpec, memory: MemorySpec
-) -> Placement:
+def _linear(shard: Shard, requests: Sequence[Request], tokens: int, npu: NpuSpec, memory: MemorySpec) -> Placement:
     address, align = address_map(memory), stripe_row_bytes(memory)
     region = linear_region(shard, tokens, npu.arrays, address, align)
     cache = LinearCache(address, region.bytes, shard.attention_width, shard.element_bytes, align, _lengths(requests))
@@ -107,9 +105,7 @@ def _banks(shard: Shard, requests: Sequence[Request], tokens: int, npu: NpuSpec,
     return Placement(region, place_rows(geometry, channels, lengths, base), address)
 
 
-def _published(
-    shard: Shard, requests: Sequence[Request], tokens: int, npu: NpuSpec, memory: MemorySpec
-) -> Placement:
+def _published(shard: Shard, requests: Sequence[Request], tokens: int, npu: NpuSpec, memory: MemorySpec) -> Placement:
     address = address_map(memory)
     region = linear_region(shard, tokens, npu.arrays, address, stripe_row_bytes(memory))
     geometry, channels, lengths = kv_geometry(shard, memory), _channels(requests), _lengths(requests)
