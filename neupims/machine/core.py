@@ -31,6 +31,12 @@ class Core:
     scratchpad: ScratchpadBudget
 
     @property
+    def accepts_per_cycle(self) -> int:
+        """Bursts of a program that a channel takes in a cycle, at most."""
+        assert self.system.memory is not None
+        return self.system.memory.controller.accepts_per_cycle
+
+    @property
     def now(self) -> int:
         """Time in picoseconds."""
         return int(self.env.now)

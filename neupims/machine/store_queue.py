@@ -1,0 +1,104 @@
+"""Stores of one operator: sent when their step has ended, and acknowledged when the memory has taken them."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neupims.events.join import Join
+from neupims.isa.work import Records, Stores
+from neupims.machine.core import Core
+from neupims.machine.transfers import NEVER, NPU_PORT, parts_of
+
+Ints = NDArray[np.int64]
+PIECE = 1024
+NOTHING_BEHIND = 1 << 30
+
+
+class StoreQueue:
+    """The stores of one operator, in the order of their steps.
+
+    The memory reports them in pieces of about `PIECE` bursts, which tells how far it has come.
+    """
+
+    def __init__(self, stores: Stores, core: Core) -> None:
+        self.stores, self.core, self.count = stores, core, len(stores.bytes)
+        self._runs = _in_pieces(stores.runs)
+        self._pieces = int(self._runs["block"][-1]) + 1 if self.count else 0
+        self._offsets = np.searchsorted(stores.runs["block"], np.arange(self.count + 1))
+        self._first = core.transfers.register(parts_of(self._runs, self._pieces)) if self.count else 0
+        self._next = 0
+        self._time = 0
+        self._at_memory = False
+        self._behind: Ints = np.empty(0, np.int64)
+        self._unknown: Ints = np.arange(self._pieces)
+
+    def begin(self, now: int, done: Callable[[int], None]) -> None:
+        """The operator begins; `done` gets the time of the last acknowledgement."""
+        self._time = now
+        self.core.transfers.watch_join(self._first, self._pieces, Join(self._pieces, now, done))
+
+    def cause(self, step: int, last: int) -> int:
+        """First step from `step` on that has a store, or `last` if there is none."""
+        place = int(np.searchsorted(self.stores.step, step))
+        return int(self.stores.step[place]) if place < self.count else last
+
+    def send(self, part: slice, ends: Ints) -> None:
+        """Send the stores of the steps `part`, which end at `ends`."""
+        start, stop = int(part.start), int(part.stop)
+        until = int(np.searchsorted(self.stores.step, stop))
+        if until == self._next:
+            return
+        ready: Ints = np.maximum(ends[self.stores.step[self._next : until] - start], self._time)
+        times: Ints = np.maximum.accumulate(ready)
+        cuts = np.flatnonzero(np.diff(times)) + 1
+        edges: list[int] = [0, *cuts.tolist(), len(times)]
+        for low, high in pairwise(edges):
+            self._send(self._next + low, self._next + high, int(times[low]))
+        self._next, self._time = until, int(times[-1])
+
+    def _send(self, low: int, high: int, time: int) -> None:
+        runs = self._runs[self._offsets[low] : self._offsets[high]].copy()
+        runs["block"] += self._first
+        self.core.transfers.send(time, 0, runs, NPU_PORT, self._arrive if high == self.count else None)
+
+    def _arrive(self) -> None:
+        self._at_memory = True
+        self._behind = _least_behind(self._runs, self._pieces)
+
+    @property
+    def lookahead(self) -> int:
+        """Cycles that memory may run before the last acknowledgement can cause a request.
+
+        A channel takes bursts in order, `accepts_per_cycle` at most. Where a piece still has a burst
+        that was not taken, all bursts behind it have yet to be taken.
+        """
+        transfers = self.core.transfers
+        if not self._at_memory:
+            return transfers.longest_window
+        self._unknown = self._unknown[transfers.arrived[self._first + self._unknown] == NEVER]
+        if not len(self._unknown):
+            return transfers.longest_window
+        waiting = int(self._behind[self._unknown].max()) // self.core.accepts_per_cycle
+        return transfers.reaction(self.core.ahead.access + waiting, 0)
+
+
+def _in_pieces(runs: Records) -> Records:
+    """The runs with blocks of about PIECE bursts instead of the stores that they belong to."""
+    pieces = runs.copy()
+    if len(runs):
+        turn = np.cumsum(runs["bursts"]) // PIECE
+        new = (np.diff(runs["block"]) > 0) | (np.diff(turn) > 0)
+        pieces["block"] = np.concatenate(([0], np.cumsum(new)))
+    return pieces
+
+
+def _least_behind(runs: Records, pieces: int) -> Ints:
+    """Bursts behind each piece, in the channel of its own that has the fewest of them."""
+    channels = int(runs["channel"].max()) + 1
+    place = runs["block"].astype(np.int64) * channels + runs["channel"]
+    bursts = np.bincount(place, weights=runs["bursts"], minlength=pieces * channels).astype(np.int64)
+    bursts = bursts.reshape(pieces, channels)
+    behind = bursts.sum(axis=0) - np.cumsum(bursts, axis=0)
+    return np.where(bursts > 0, behind, NOTHING_BEHIND).min(axis=1)
