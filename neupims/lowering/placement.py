@@ -118,10 +118,14 @@ PLACEMENTS = {"linear": _linear, "banks": _banks, "published": _published}
 
 
 def channel_room(shard: Shard, tokens: int, npu: NpuSpec, memory: MemorySpec) -> ChannelRoom:
-    """Room for K and V in each channel above the linear region, for a channel-packing policy."""
+    """Room for K and V in each channel above the linear region, for a channel-packing policy.
+
+    CapacityError if weights and activations alone do not fit.
+    """
     org, geometry = memory.organization, kv_geometry(shard, memory)
-    size = linear_region(shard, tokens, npu.arrays, address_map(memory), stripe_row_bytes(memory)).bytes
-    left = org.rows - -(-size // tile_row_bytes(memory))
+    region = linear_region(shard, tokens, npu.arrays, address_map(memory), stripe_row_bytes(memory))
+    check_device(_demand(shard, region, 0, tokens), org)
+    left = org.rows - -(-region.bytes // tile_row_bytes(memory))
 
     def need(length: int) -> int:
         lengths = np.array([length])

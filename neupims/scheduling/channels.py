@@ -47,11 +47,7 @@ class _Channels:
         """Channels with room, from channel 0; CapacityError if there are none."""
         channels = [channel for channel in range(len(self.load)) if self.has_room(channel, request)]
         if not channels and self._capacity:
-            raise CapacityError(
-                f"no channel has room for request {request.id} of {request.length} tokens, which needs "
-                f"{self._capacity.need(request.length):,} rows; the emptiest has "
-                f"{self._capacity.limit - min(self.used):,} left: lower --batch, or raise --tp or --pp"
-            )
+            raise CapacityError(_no_room(request, self._capacity, self._capacity.limit - min(self.used)))
         return channels
 
 
@@ -116,6 +112,14 @@ def pack_channels(
     for index, channel in zip(free, POLICIES[policy]([requests[index] for index in free], state), strict=True):
         placed[index] = replace(requests[index], channel=channel)
     return tuple(sorted(placed, key=lambda request: request.channel or 0))
+
+
+def _no_room(request: Request, capacity: Capacity, left: int) -> str:
+    need = capacity.need(request.length)
+    cache = f"the KV cache of request {request.id}, with {request.length:,} tokens, takes {need:,} rows of banks"
+    if need > capacity.limit:
+        return f"memory: {cache}, and a channel has {capacity.limit:,} beside the weights: raise --tp or --pp"
+    return f"memory: {cache}, and the emptiest channel has {left:,} left: lower --batch, or raise --tp or --pp"
 
 
 def _check(request: Request, channels: int) -> None:

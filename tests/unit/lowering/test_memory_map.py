@@ -146,6 +146,11 @@ def test_the_room_of_channels_agrees_with_the_check(
         assert "channel 0 is too full" in refused(system, part, batch, "banks")
 
 
+def test_there_is_no_room_beside_too_many_weights(tiny: Systems, shape: DecoderShape) -> None:
+    with pytest.raises(CapacityError, match=r"^memory: the weights of 50 layers take "):
+        channel_room(shard(replace(shape, layers=50), 1), 1, *parts(tiny()))
+
+
 def test_requests_need_channels_for_pim(tiny: Systems, shape: DecoderShape, batch_of: Batches) -> None:
     batch = tuple(replace(request, channel=None) for request in batch_of([5, 6]))
     with pytest.raises(ValueError, match=r"^requests \[0, 1\] have no channel$"):

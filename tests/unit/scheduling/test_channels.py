@@ -73,12 +73,22 @@ def test_min_load_prefers_room_over_load() -> None:
 def test_no_room_anywhere_is_refused_with_the_numbers(policy: str) -> None:
     room = Room(limit=1000, need=lambda length: 10 * length)
     message = (
-        "no channel has room for request 2 of 50 tokens, which needs 500 rows; the emptiest has 200 left: "
-        "lower --batch, or raise --tp or --pp"
+        "memory: the KV cache of request 2, with 50 tokens, takes 500 rows of banks, and the emptiest channel has 200 "
+        "left: lower --batch, or raise --tp or --pp"
     )
     with pytest.raises(CapacityError) as error:
         pack_channels(policy, requests(80, 80, 50), 2, estimate, room)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("policy", ["min_load", "round_robin"])
+def test_a_request_beyond_a_whole_channel_is_refused(policy: str) -> None:
+    with pytest.raises(CapacityError) as error:
+        pack_channels(policy, requests(2000), 2, estimate, Room(limit=1000, need=lambda length: length))
+    assert str(error.value) == (
+        "memory: the KV cache of request 0, with 2,000 tokens, takes 2,000 rows of banks, and a channel has 1,000 beside "
+        "the weights: raise --tp or --pp"
+    )
 
 
 def test_given_keeps_the_channels_of_the_file_and_orders_by_channel() -> None:
