@@ -86,8 +86,8 @@ def test_a_request_beyond_a_whole_channel_is_refused(policy: str) -> None:
     with pytest.raises(CapacityError) as error:
         pack_channels(policy, requests(2000), 2, estimate, Room(limit=1000, need=lambda length: length))
     assert str(error.value) == (
-        "memory: the KV cache of request 0, with 2,000 tokens, takes 2,000 rows of banks, and a channel has 1,000 beside "
-        "the weights: raise --tp or --pp"
+        "memory: the KV cache of request 0, with 2,000 tokens, takes 2,000 rows of banks, and a channel has 1,000 "
+        "beside the weights: raise --tp or --pp"
     )
 
 
