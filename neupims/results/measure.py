@@ -139,7 +139,9 @@ def _utilization(system: SystemSpec, totals: Totals) -> Utilization:
     if seconds == 0:
         return Utilization(0.0, 0.0, 0.0)
     pim = totals.macs.get("pim", 0) / (_pim_peak(system) * seconds) if system.pim else 0.0
-    return Utilization(macs / (_peak(system) * seconds), pim, _bus_bytes(system, totals) / (_bandwidth(system) * seconds))
+    return Utilization(
+        macs / (_peak(system) * seconds), pim, _bus_bytes(system, totals) / (_bandwidth(system) * seconds)
+    )
 
 
 def _peak(system: SystemSpec) -> float:

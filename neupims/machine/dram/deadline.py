@@ -12,7 +12,6 @@ from neupims.machine.dram.gates import Gates
 from neupims.machine.dram.rules import CLOSE
 from neupims.machine.dram.state import CLOSED
 
-
 SCOPES = {"bank": "bank", "bank_group": "group", "all": "channel"}
 """Banks that one PIM_PRE closes."""
 

@@ -14,13 +14,11 @@ from neupims.isa.commands import Command
 from neupims.machine.dram.deadline import SCOPES
 from neupims.machine.dram.gates import ALL, Gates, Place
 from neupims.machine.dram.memory_arbiter import memory_step
+from neupims.machine.dram.mover import move_transaction
 from neupims.machine.dram.pim_arbiter import pim_step
 from neupims.machine.dram.queues import Access, PimPort, PimTransaction, Port
-from neupims.machine.dram.rules import CLOSE, RESULT, cycles_of
+from neupims.machine.dram.rules import RESULT, cycles_of
 from neupims.machine.dram.state import CLOSED, Blocks, Issued, new_state
-
-PIM_AHEAD = 2
-"""PIM commands that are kept ready; below this, PIM transactions move before reads."""
 
 
 class Channel:
@@ -46,7 +44,7 @@ class Channel:
         self._refresh_timer()
         if not self._refresh_step() and not pim_step(self):
             memory_step(self)
-        self._move_transaction()
+        move_transaction(self)
         self.state.pim_busy += bool(self.state.pim_commands)
         self.state.cycle += 1
 
@@ -218,89 +216,3 @@ class Channel:
         assert self.pim is not None
         end = self.pim.gemv_end if command is Command.PIM_GEMV else "issue"
         return self.state.cycle + cycles_of(RESULT[end], self.gates.t, n)
-
-    # Transactions move ----------------------------------------------------------------------
-
-    def _move_transaction(self) -> None:
-        state = self.state
-        held = self._held_by_write()
-        self._start_draining(held)
-        queue = self._queue_to_serve(held)
-        for transaction in queue:
-            if isinstance(transaction, PimTransaction):
-                if held:
-                    continue
-                assert self.pim is not None
-                if len(state.pim_commands) < self.pim.command_queue:
-                    state.pim_commands.append(transaction)
-                    queue.remove(transaction)
-                    return
-            elif not self._tile_goes_first and self._has_room(transaction.bank):
-                if not transaction.write or self._may_write(transaction):
-                    self._move_access(transaction, queue)
-                return
-
-    @property
-    def _tile_goes_first(self) -> bool:
-        """One row buffer: inside a tile only its own transactions move (published: others may get in between)."""
-        return self.blocked and self.ordered and self.state.pim_mode
-
-    def _has_room(self, bank: int) -> bool:
-        if self.blocked and self.state.pim_commands:
-            return False
-        return len(self.state.bank_queues[bank]) < self.memory.controller.bank_queue
-
-    def _move_access(self, access: Access, queue: list[Access | PimTransaction]) -> None:
-        state = self.state
-        if access.write:
-            state.draining -= 1
-        elif state.locked == access.address:
-            state.locked = None
-        state.bank_queues[access.bank].append(access)
-        queue.remove(access)
-
-    def _may_write(self, access: Access) -> bool:
-        """A write waits for earlier reads of its address, and lets them go first."""
-        state = self.state
-        waiting = [r for r in state.reads if isinstance(r, Access)]
-        if any(r.address == access.address for r in waiting):
-            state.locked = access.address
-        elif not any(not q.write and q.address == access.address for q in state.bank_queues[access.bank]):
-            return True
-        state.draining = 0
-        return False
-
-    def _start_draining(self, held: bool) -> None:
-        state, limits = self.state, self.memory.controller
-        if state.locked is not None or state.draining:
-            return
-        many = len(state.writes) > limits.drain_above and state.memory_idle
-        if len(state.writes) >= limits.write_buffer or many or held:
-            state.draining = len(state.writes)
-
-    def _queue_to_serve(self, held: bool) -> list[Access | PimTransaction]:
-        state = self.state
-        writes: list[Access | PimTransaction] = state.writes  # type: ignore[assignment]
-        if state.locked is not None or self._tile_goes_first:
-            return state.reads
-        if self.blocked or held or not state.pim_waiting:
-            return writes if state.draining else state.reads
-        if state.draining and len(state.pim_commands) >= PIM_AHEAD:
-            return writes
-        return state.pim_waiting if len(state.pim_commands) < PIM_AHEAD or not state.reads else state.reads
-
-    def _held_by_write(self) -> bool:
-        """Whether the next PIM transaction reads a row to which a posted write has yet to go."""
-        if not self.ordered or self._tile_goes_first:
-            return False
-        if self.dual and len(self.state.pim_commands) >= PIM_AHEAD:
-            return False
-        head = next((t for t in self.state.pim_waiting if isinstance(t, PimTransaction)), None)
-        if head is None or head.command not in (Command.PIM_GWRITE, Command.PIM_HEADER):
-            return False
-        queues = [self.state.writes, *self.state.bank_queues]
-        return any(a.write and a.feeds_pim and self._same_row(head, a) for queue in queues for a in queue)
-
-    @staticmethod
-    def _same_row(head: PimTransaction, access: Access) -> bool:
-        return head.row == access.row and (head.command is Command.PIM_HEADER or head.bank == access.bank)

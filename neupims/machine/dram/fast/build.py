@@ -8,7 +8,7 @@ from neupims.hardware.memory import MemorySpec
 from neupims.hardware.pim import PimSpec
 from neupims.isa.commands import Command
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.layout import Ints
+from neupims.machine.dram.fast.layout import Array
 from neupims.machine.dram.rules import RESULT, SCOPES, Rule, gap_table, rules_of
 from neupims.machine.dram.timing import Timing, build_timing
 
@@ -26,7 +26,7 @@ TABLES = (
 SCOPE_NUMBERS = {"bank": at.SCOPE_BANK, "bank_group": at.SCOPE_GROUP, "all": at.SCOPE_ALL}
 
 
-def build_constants(memory: MemorySpec, pim: PimSpec | None, traced: int = 0) -> Ints:
+def build_constants(memory: MemorySpec, pim: PimSpec | None, traced: int = 0) -> Array:
     """Parameters, places and rules; `traced` is the number of commands for which a channel has room."""
     t = build_timing(memory, pim)
     rules = sorted(rules_of(memory, pim), key=lambda rule: rule.before)
@@ -47,7 +47,7 @@ def build_constants(memory: MemorySpec, pim: PimSpec | None, traced: int = 0) ->
     return np.concatenate([k, *(np.ravel(table).astype(np.int64) for table in tables)])
 
 
-def build_channels(memory: MemorySpec, pim: PimSpec | None, k: Ints) -> Ints:
+def build_channels(memory: MemorySpec, pim: PimSpec | None, k: Array) -> Array:
     """State of all channels [channel, place]: banks closed, nothing queued, cycle 0."""
     channels = np.zeros((memory.organization.channels, int(k[at.O_SIZE])), np.int64)
     banks = memory.organization.banks
@@ -72,7 +72,7 @@ def _rule_rows(rules: list[Rule], gaps: list[list[int]]) -> list[list[int]]:
     ]
 
 
-def _bank_tables(memory: MemorySpec, places: dict[int, int]) -> list[Ints]:
+def _bank_tables(memory: MemorySpec, places: dict[int, int]) -> list[Array]:
     """For each bank its rank, its group, and where the gates of its rank, of its group and its own are."""
     org = memory.organization
     bank = np.arange(org.banks, dtype=np.int64)
@@ -82,7 +82,7 @@ def _bank_tables(memory: MemorySpec, places: dict[int, int]) -> list[Ints]:
     return [rank, group, *(places[place] + number * at.KINDS for number, place in gates)]
 
 
-def _results(pim: PimSpec | None, t: Timing, width: int) -> Ints:
+def _results(pim: PimSpec | None, t: Timing, width: int) -> Array:
     results = np.zeros((at.KINDS, width), np.int64)
     if pim is not None:
         results[Command.PIM_READ] = gap_table([RESULT["issue"]], t, width - 1)[0]

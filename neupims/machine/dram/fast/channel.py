@@ -3,7 +3,7 @@
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.gates import look_again
 from neupims.machine.dram.fast.jit import borrowed, compiled
-from neupims.machine.dram.fast.layout import Ints
+from neupims.machine.dram.fast.layout import Array, Ints
 from neupims.machine.dram.fast.memory import memory_step
 from neupims.machine.dram.fast.moves import move
 from neupims.machine.dram.fast.pim import SLACK_TO_SHARE, pim_step, refresh_step
@@ -11,7 +11,7 @@ from neupims.machine.dram.fast.queues import accept, ring
 
 
 @compiled
-def advance(k: Ints, channels: Ints, b: Ints, runs: Ints, programs: Ints, until: int) -> None:
+def advance(k: Array, channels: Array, b: Array, runs: Array, programs: Array, until: int) -> None:
     """Run every channel up to, not including, cycle `until`.
 
     `channels` [channel, state], `runs` [port, channel, place, field], `programs` [channel, place, field].

@@ -9,11 +9,13 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
-from numba.core import cgutils
+from numba.core import cgutils, config
 from numba.extending import intrinsic
+
+# pyright: reportUnknownMemberType=false
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -41,21 +43,16 @@ _FOLDER = cache_folder()
 
 def compiled(function: Function) -> Function:
     """Compile `function` at its first call."""
-    before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
-    numba.config.CACHE_DIR = str(_FOLDER)  # type: ignore[attr-defined]
+    settings: Any = config
+    before, settings.CACHE_DIR = settings.CACHE_DIR, str(_FOLDER)
     try:
-        return numba.njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+        compiler: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
+        return compiler(function)
     finally:
-        numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+        settings.CACHE_DIR = before
 
 
-@intrinsic
-def borrowed(typing_context: Any, array: Any) -> Any:  # noqa: ARG001
-    """The same array without an owner: it is not reference-counted, which in hot loops costs more than the work.
-
-    The caller keeps the real array alive.
-    """
-
+def _borrowed(typing_context: Any, array: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         view = context.make_array(signature.args[0])(context, builder, arguments[0])
         view.meminfo = cgutils.get_null_value(view.meminfo.type)
@@ -63,3 +60,10 @@ def borrowed(typing_context: Any, array: Any) -> Any:  # noqa: ARG001
         return view._getvalue()
 
     return array(array), generate
+
+
+borrowed = cast(Callable[[Any], Any], intrinsic(_borrowed))
+"""The same array without an owner: it is not reference-counted, which in hot loops costs more than the work.
+
+The caller keeps the real array alive.
+"""

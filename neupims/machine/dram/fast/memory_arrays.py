@@ -11,7 +11,7 @@ from neupims.isa.memory import INSTRUCTION, RUN, TRACE
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.build import build_channels, build_constants
 from neupims.machine.dram.fast.channel import advance
-from neupims.machine.dram.fast.layout import Ints
+from neupims.machine.dram.fast.layout import Array
 from neupims.machine.dram.fast.ports import append, is_idle
 from neupims.machine.dram.memory import Counters, by_time
 
@@ -40,7 +40,7 @@ class FastMemory:
         """Cycles run."""
         return int(self._channels[0, at.S_CYCLE])
 
-    def blocks(self, parts: Ints) -> int:
+    def blocks(self, parts: Array) -> int:
         """Register blocks of so many parts each; returns the first one's id."""
         first, size = self._registered, int(self._blocks[at.B_N])
         self._registered += len(parts)
@@ -64,7 +64,7 @@ class FastMemory:
         while (done := append(self._channels, self._programs, *places, owners, records, done)) < len(owners):
             self._programs = np.concatenate([self._programs, np.zeros_like(self._programs)], axis=1)
 
-    def advance(self, until: int) -> tuple[Ints, Ints]:
+    def advance(self, until: int) -> tuple[Array, Array]:
         """Run the cycles up to `until` - 1; blocks that became known to complete, and when."""
         while self._trace and until - self.now > TRACE_WINDOW:
             self._run(self.now + TRACE_WINDOW)
@@ -107,7 +107,7 @@ class FastMemory:
         return np.sort(np.concatenate([empty, *self._traces]), order=("cycle", "channel"))
 
 
-def _columns(records: NDArray[Any], fields: list[str]) -> tuple[Ints, Ints]:
+def _columns(records: NDArray[Any], fields: list[str]) -> tuple[Array, Array]:
     """Channels, and the other fields as columns."""
     columns = np.empty((len(records), len(fields)), np.int64)
     for place, name in enumerate(fields):
@@ -115,13 +115,13 @@ def _columns(records: NDArray[Any], fields: list[str]) -> tuple[Ints, Ints]:
     return records["channel"].astype(np.int64), columns
 
 
-def _block_table(size: int) -> Ints:
+def _block_table(size: int) -> Array:
     table = np.zeros(at.B_LEFT + 3 * size, np.int64)
     table[at.B_N] = size
     return table
 
 
-def _longer(table: Ints, size: int) -> Ints:
+def _longer(table: Array, size: int) -> Array:
     longer, n = _block_table(size), int(table[at.B_N])
     longer[at.B_FINISHED] = table[at.B_FINISHED]
     for part in range(3):

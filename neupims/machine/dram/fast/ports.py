@@ -2,11 +2,11 @@
 
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.jit import compiled
-from neupims.machine.dram.fast.layout import Ints
+from neupims.machine.dram.fast.layout import Array
 
 
 @compiled
-def append(channels: Ints, queues: Ints, head: int, end: int, owners: Ints, records: Ints, start: int) -> int:
+def append(channels: Array, queues: Array, head: int, end: int, owners: Array, records: Array, start: int) -> int:
     """Append `records` [n, field] from `start` on to the `queues` [channel, place, field] of their owners.
 
     `head` and `end` are the places, in a channel's state, of the queue's first and last entry. What has
@@ -28,7 +28,7 @@ def append(channels: Ints, queues: Ints, head: int, end: int, owners: Ints, reco
 
 
 @compiled
-def is_idle(channels: Ints) -> bool:
+def is_idle(channels: Array) -> bool:
     """Whether nothing is queued in any channel."""
     for c in range(channels.shape[0]):
         x = channels[c]
