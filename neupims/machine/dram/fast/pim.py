@@ -189,7 +189,8 @@ def _header(k: Ints, x: Ints, t: int) -> int:
     if x[at.S_RESERVED] != row:
         look_again(k, x)
     x[at.S_RESERVED] = row
-    x[at.S_PIM_MODE] = k[at.P_BLOCKED]
+    if k[at.P_BLOCKED] and x[at.S_PIM_MODE] == 0:
+        x[at.S_PIM_MODE], x[at.S_ACTIVE], x[at.S_STUCK] = 1, 1, 0
     wake = at.FAR
     for bank in range(k[at.P_BANKS]):
         open_row, gate = x[k[at.O_PIM_ROW] + bank], at.FAR
