@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from neupims import __version__
@@ -11,8 +11,10 @@ from neupims.graph import Model
 from neupims.hardware.npu import NpuSpec
 from neupims.hardware.system import SystemSpec
 from neupims.isa.work import Plan
-from neupims.lowering.decoder import DecoderShape, read_decoder
-from neupims.lowering.plan import lower_decode
+from neupims.lowering.capacity import ChannelRoom
+from neupims.lowering.decoder import DecoderShape, read_decoder, shard
+from neupims.lowering.placement import channel_room
+from neupims.lowering.plan import lower_decode, npu_of
 from neupims.lowering.roofline import lower_roofline
 from neupims.machine.device import run_plan
 from neupims.machine.dram.memory import Engine, build_memory
@@ -103,9 +105,7 @@ def compare(
     for number, system in enumerate(systems):
         report = None if progress is None else _share(progress, system.name, number, len(systems))
         wanted = interleaving if system.policy.attention == "pim" else None
-        runs.append(
-            simulate(system, model, batch, tp=tp, pp=pp, layers=layers, interleaving=wanted, progress=report)
-        )
+        runs.append(simulate(system, model, batch, tp=tp, pp=pp, layers=layers, interleaving=wanted, progress=report))
     return Comparison(tuple(runs))
 
 
@@ -136,7 +136,7 @@ def _shape(model: Model, batch: Batch, setting: Setting) -> DecoderShape:
         return shape
     if not 1 <= setting.layers <= shape.layers:
         raise ModelError(f"--layers {setting.layers}: {model.name} has 1 to {shape.layers} layers")
-    return DecoderShape(**{name: getattr(shape, name) for name in shape.__slots__} | {"layers": setting.layers})
+    return replace(shape, layers=setting.layers)
 
 
 def _micro_batches(batch: Batch, pp: int) -> list[Batch]:
@@ -158,8 +158,17 @@ def _estimate(system: SystemSpec, shape: DecoderShape, tp: int) -> Estimate:
 def _packed(system: SystemSpec, shape: DecoderShape, batch: Batch, setting: Setting) -> Batch:
     if system.policy.attention != "pim" or system.memory is None:
         return batch
-    channels = system.memory.organization.channels
-    return pack_channels(system.policy.channel_packing, batch, channels, _estimate(system, shape, setting.tp))
+    channels, estimate = system.memory.organization.channels, _estimate(system, shape, setting.tp)
+    room = _room(system, shape, len(batch), setting)
+    return pack_channels(system.policy.channel_packing, batch, channels, estimate, room)
+
+
+def _room(system: SystemSpec, shape: DecoderShape, requests: int, setting: Setting) -> ChannelRoom | None:
+    """Room of a channel for the KV cache; the published simulator does not look at it."""
+    if system.policy.addresses != "placed":
+        return None
+    npu, memory = npu_of(system)
+    return channel_room(shard(shape, setting.tp, setting.pp), requests, npu, memory)
 
 
 def _mode(system: SystemSpec, requests: int, setting: Setting) -> str:
@@ -174,19 +183,20 @@ def _plan(system: SystemSpec, model: Model, batch: Batch, setting: Setting) -> P
     estimate = _estimate(system, shape, setting.tp)
     halves = split_batch(system.policy.sub_batches, batch, estimate) if mode == "interleaved" else (batch,)
     outline = stages(mode, -(-shape.layers // setting.pp), setting.unroll)
-    processor = system.processor
-    cost = cost_of(processor.arrays) if isinstance(processor, NpuSpec) else lambda steps, dataflow: 0
+    npu, _ = npu_of(system)
     head = None if setting.layers is None else False
-    return lower_decode(shape, system, halves, outline, cost, tp=setting.tp, pp=setting.pp, head=head)
+    return lower_decode(shape, system, halves, outline, cost_of(npu.arrays), tp=setting.tp, pp=setting.pp, head=head)
 
 
-def _run(
-    system: SystemSpec, model: Model, batch: Batch, setting: Setting, progress: Progress | None
-) -> DeviceResult:
+def _stage_progress(progress: Progress) -> Callable[[str, int, int], None]:
+    return lambda name, index, count: progress(f"stage {name}", index / count)
+
+
+def _run(system: SystemSpec, model: Model, batch: Batch, setting: Setting, progress: Progress | None) -> DeviceResult:
     if not isinstance(system.processor, NpuSpec) or system.memory is None:
         return _roofline(system, model, batch, setting)
     lowered = _plan(system, model, batch, setting)
-    report = None if progress is None else lambda name, index, count: progress(f"stage {name}", index / count)
+    report = None if progress is None else _stage_progress(progress)
     memory = build_memory(system.memory, system.pim, setting.engine)
     return run_plan(lowered, system, memory, report)
 

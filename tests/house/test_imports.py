@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 HOMES = {
     "matplotlib": ("neupims/reports/",),
     "plotly": ("neupims/reports/",),
-    "yaml": ("neupims/hardware/", "neupims/sweep/", "neupims/cli/"),
+    "yaml": ("neupims/hardware/", "neupims/cli/"),
     "typer": ("neupims/cli/",),
 }
 
