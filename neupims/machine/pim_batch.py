@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neupims.errors import ConfigError
 from neupims.hardware.pim import PimSpec
 from neupims.isa.memory import GWRITE, INSTRUCTION, TILE
 from neupims.isa.work import PimRequest, Records
@@ -93,15 +94,18 @@ def pipelined(requests: Sequence[PimRequest], logit: Phase, attend: Phase, score
     is computed while the logits of the next one run.
 
     Raises:
-        ValueError: a request writes no scores, so nothing says when its attend may begin, or writes
-            them to another channel, where they cannot hold a gate.
+        ValueError: a request writes no scores, so nothing says when its attend may begin.
+        ConfigError: a request writes its scores to other channels, where they cannot open its gate.
     """
     by_channel: dict[int, list[int]] = {}
     for index, request in enumerate(requests):
         if index not in scores:
             raise ValueError(f"request {request.request} writes no scores: its attend part has nothing to wait for")
         if (request.scores["channel"] != request.channel).any():
-            raise ValueError(f"request {request.request} writes scores outside its channel {request.channel}")
+            raise ConfigError(
+                f"policy.attention_order: 'request' waits in channel {request.channel} for the scores of request "
+                f"{request.request}, which are written elsewhere; use 'barrier', or policy.addresses 'placed'"
+            )
         by_channel.setdefault(request.channel, []).append(index)
     parts = [part for indices in by_channel.values() for part in _pipeline(indices, logit, attend, scores)]
     return np.concatenate([np.empty(0, INSTRUCTION), *parts])

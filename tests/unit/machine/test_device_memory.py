@@ -1,13 +1,16 @@
 """Plans on the simulated DRAM instead of the small double: same answers from both engines and any window."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from neupims.hardware.system import SystemSpec
 from neupims.isa.commands import Command
-from neupims.isa.work import Plan, Stage
+from neupims.isa.memory import RUN
+from neupims.isa.work import Plan, Stage, Stores
 from neupims.machine.device import run_plan
 from neupims.machine.dram.memory import Engine, build_memory
 from neupims.machine.outcome import DeviceResult
@@ -76,6 +79,19 @@ def test_first_step_waits_for_one_row_from_an_idle_bank(npu_work: Make, system: 
     steps = array_timing(work.steps, spec.processor.arrays, work.dataflow)
     arrival = 2 * spec.processor.interconnect_cycles + 1 + timing.t_rcd_rd_ns + timing.t_cl_ns + burst
     assert result.iteration_ps == 1000 * (arrival + steps.exposed[0] + steps.latency[0])
+
+
+def test_waiting_for_a_large_store_takes_few_windows(npu_work: Make, system: Make) -> None:
+    """Channels have unequal shares of it, so that the last acknowledgement comes from one of them."""
+    work = npu_work(steps=1, bursts=1)
+    runs = np.zeros(400, RUN)
+    runs["channel"] = np.repeat(np.arange(4), (40, 80, 120, 160))
+    runs["row"], runs["bursts"], runs["write"] = np.arange(400), 16, 1
+    runs = runs[np.argsort(runs["row"] * 7 % 400)]
+    plan = Plan((Stage("A", (replace(work, stores=Stores(runs, np.array([400 * 1024]), np.array([0]))),)),), (1,))
+    far, one = (run(plan, system(), longest_window=window) for window in (1 << 16, 1))
+    assert everything(far) == everything(one)
+    assert far.windows < one.windows / 20
 
 
 def test_bytes_and_bursts_agree(busy_plan: Plan, system: Make) -> None:

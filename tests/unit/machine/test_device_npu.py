@@ -147,10 +147,8 @@ def test_at_most_half_of_the_scratchpad_is_filled_ahead(new_memory: Make, system
 def test_loads_wait_for_room_that_steps_give_back(new_memory: Make, system: Make, npu_work: Make) -> None:
     memory = new_memory()
     run_plan(one_stage(npu_work(steps=5, bursts=2)), system(scratchpad(2, 2)), memory)
-    arrival = WAY + 2 * BURST + BURST * 1 + READ + WAY - BURST
     first = WAY + BURST + READ + WAY + 128 + array_latency(64)
     assert reads(memory)[:3] == [WAY, WAY, first + WAY]
-    assert arrival < first
 
 
 def test_loads_wait_ahead_of_time_for_room_too(new_memory: Make, system: Make, npu_work: Make) -> None:

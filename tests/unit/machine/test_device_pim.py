@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from neupims.errors import ConfigError
 from neupims.isa.memory import TILE
 from neupims.isa.work import Plan, Stage
 from neupims.machine.device import run_plan
@@ -97,7 +98,11 @@ def test_request_order_needs_scores_in_the_channel_of_the_request(
     scores = work.requests[0].scores.copy()
     scores["channel"] = 3
     elsewhere = replace(work, requests=(replace(work.requests[0], scores=scores),))
-    with pytest.raises(ValueError, match=r"^request 0 writes scores outside its channel 0$"):
+    message = (
+        r"^policy\.attention_order: 'request' waits in channel 0 for the scores of request 0, which are written "
+        r"elsewhere; use 'barrier', or policy\.addresses 'placed'$"
+    )
+    with pytest.raises(ConfigError, match=message):
         run_plan(attention(elsewhere), system(REQUEST), new_memory())
 
 
