@@ -73,7 +73,9 @@ def simulate(
     began = time.perf_counter()
     setting = Setting(tp, pp, layers, interleaving, unroll, engine)
     packed = _packed(system, _shape(model, batch, setting), batch, setting)
-    results = [_run(system, model, part, setting, progress) for part in _micro_batches(packed, pp)]
+    results = [
+        _run(system, model, part, _others(packed, part), setting, progress) for part in _micro_batches(packed, pp)
+    ]
     job = Job(
         system=system,
         hardware_digest=digest(system.model_dump(mode="json")),
@@ -122,7 +124,8 @@ def plan(
     """The plan of one device, of the first micro-batch. Raises ConfigError for a roofline processor."""
     setting = Setting(tp, pp, layers, interleaving)
     packed = _packed(system, _shape(model, batch, setting), batch, setting)
-    return _plan(system, model, _micro_batches(packed, pp)[0], setting)
+    first = _micro_batches(packed, pp)[0]
+    return _plan(system, model, first, _others(packed, first), setting)
 
 
 def _share(progress: Progress, name: str, number: int, count: int) -> Progress:
@@ -144,6 +147,12 @@ def _micro_batches(batch: Batch, pp: int) -> list[Batch]:
     if pp > len(batch):
         raise ModelError(f"--pp {pp} cuts a batch of {len(batch)} requests into empty parts; use at most {len(batch)}")
     return [batch[number::pp] for number in range(pp)]
+
+
+def _others(batch: Batch, part: Batch) -> Batch:
+    """Requests of the other micro-batches, whose KV cache lies on the same devices."""
+    ids = {request.id for request in part}
+    return tuple(request for request in batch if request.id not in ids)
 
 
 def _estimate(system: SystemSpec, shape: DecoderShape, tp: int) -> Estimate:
@@ -177,7 +186,7 @@ def _mode(system: SystemSpec, requests: int, setting: Setting) -> str:
     return "on" if mode == "interleaved" else "off"
 
 
-def _plan(system: SystemSpec, model: Model, batch: Batch, setting: Setting) -> Plan:
+def _plan(system: SystemSpec, model: Model, batch: Batch, waiting: Batch, setting: Setting) -> Plan:
     shape = _shape(model, batch, setting)
     mode = "interleaved" if _mode(system, len(batch), setting) == "on" else "serial"
     estimate = _estimate(system, shape, setting.tp)
@@ -185,29 +194,33 @@ def _plan(system: SystemSpec, model: Model, batch: Batch, setting: Setting) -> P
     outline = stages(mode, -(-shape.layers // setting.pp), setting.unroll)
     npu, _ = npu_of(system)
     head = None if setting.layers is None else False
-    return lower_decode(shape, system, halves, outline, cost_of(npu.arrays), tp=setting.tp, pp=setting.pp, head=head)
+    cost, parallel = cost_of(npu.arrays), {"tp": setting.tp, "pp": setting.pp}
+    return lower_decode(shape, system, halves, outline, cost, head=head, waiting=waiting, **parallel)
 
 
 def _stage_progress(progress: Progress) -> Callable[[str, int, int], None]:
     return lambda name, index, count: progress(f"stage {name}", index / count)
 
 
-def _run(system: SystemSpec, model: Model, batch: Batch, setting: Setting, progress: Progress | None) -> DeviceResult:
+def _run(
+    system: SystemSpec, model: Model, batch: Batch, waiting: Batch, setting: Setting, progress: Progress | None
+) -> DeviceResult:
     if not isinstance(system.processor, NpuSpec) or system.memory is None:
-        return _roofline(system, model, batch, setting)
-    lowered = _plan(system, model, batch, setting)
+        return _roofline(system, model, batch, waiting, setting)
+    lowered = _plan(system, model, batch, waiting, setting)
     report = None if progress is None else _stage_progress(progress)
     memory = build_memory(system.memory, system.pim, setting.engine)
     return run_plan(lowered, system, memory, report)
 
 
-def _roofline(system: SystemSpec, model: Model, batch: Batch, setting: Setting) -> DeviceResult:
+def _roofline(system: SystemSpec, model: Model, batch: Batch, waiting: Batch, setting: Setting) -> DeviceResult:
     processor, policy = system.processor, system.policy
     assert processor.kind == "gpu"
     works, repeats = lower_roofline(
         _shape(model, batch, setting),
         batch,
         processor.memory_bytes,
+        waiting=waiting,
         tp=setting.tp,
         pp=setting.pp,
         head=policy.head and setting.layers is None,

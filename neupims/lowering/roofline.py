@@ -14,9 +14,19 @@ Works = tuple[RooflineWork | LinkWork, ...]
 
 
 def lower_roofline(
-    shape: DecoderShape, batch: Batch, memory_bytes: int, *, tp: int, pp: int, head: bool, all_reduce: bool
+    shape: DecoderShape,
+    batch: Batch,
+    memory_bytes: int,
+    *,
+    waiting: Batch = (),
+    tp: int,
+    pp: int,
+    head: bool,
+    all_reduce: bool,
 ) -> tuple[tuple[tuple[str, Works], ...], tuple[int, ...]]:
     """Stages by name and how often each stands in the iteration of one device.
+
+    `waiting` are requests of other micro-batches, whose KV cache lies on the same devices.
 
     Raises:
         ModelError: the model cannot be divided like this.
@@ -24,7 +34,7 @@ def lower_roofline(
     """
     part = shard(shape, tp, pp)
     tokens, context = len(batch), sum(request.length for request in batch)
-    _check(part, tokens, context, memory_bytes)
+    _check(part, (*batch, *waiting), memory_bytes)
     devices = tp if all_reduce else 1
     stages: list[tuple[str, Works]] = [("layer", _layer(part, tokens, context, devices))]
     repeats = [part.layers]
@@ -34,7 +44,8 @@ def lower_roofline(
     return tuple(stages), tuple(repeats)
 
 
-def _check(part: Shard, tokens: int, context: int, memory_bytes: int) -> None:
+def _check(part: Shard, requests: Batch, memory_bytes: int) -> None:
+    tokens, context = len(requests), sum(request.length for request in requests)
     weights = part.layers * _layer_weights(part) + part.vocabulary * part.width
     cache = part.layers * 2 * part.attention_width * context
     total = (weights + cache) * part.element_bytes
