@@ -1,6 +1,10 @@
-"""Records of runs made by hand, for rooms that read records and never simulate."""
+"""Records of runs made by hand, for rooms that read records and never simulate; and memories of one channel."""
 
+import sys
 from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -86,3 +90,19 @@ def make_run(system: str = "neupims", speed: float = 1.0, **changes: object) -> 
 def handmade() -> Callable[..., Run]:
     """`make_run`, for tests."""
     return make_run
+
+
+def _load(name: str) -> ModuleType:
+    spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def dram() -> ModuleType:
+    """`dram_worlds`: channels of shipped systems, programs for them, and how to run both."""
+    return _load("dram_worlds")

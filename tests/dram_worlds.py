@@ -1,0 +1,162 @@
+"""Memories of one channel, small programs for them, and how to run both; the `dram` fixture is this module."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neupims.hardware.load import load_system
+from neupims.hardware.memory import MemorySpec
+from neupims.hardware.pim import PimSpec
+from neupims.isa.commands import Command
+from neupims.isa.memory import GWRITE, INSTRUCTION, RUN, TILE
+from neupims.machine.dram.memory import Engine, Memory, build_memory
+
+Table = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class World:
+    """The memory side and, where there is one, the PIM side of a system."""
+
+    memory: MemorySpec
+    pim: PimSpec | None
+
+    def build(self, engine: Engine = "fast", trace: bool = True) -> Memory:
+        """The interpreter steps through the rate of the front end; 64 per cycle is more than a queue of 32 can take."""
+        made, pim = self, self.pim
+        if engine == "reference" and pim is not None and pim.front_end.per_cycle > 64:
+            made = self.switches(front_end={"per_cycle": 64.0})
+        return build_memory(made.memory, made.pim, engine, trace)
+
+    def controller(self, **changes: object) -> "World":
+        return World(with_part(self.memory, "controller", **changes), self.pim)
+
+    def timing(self, **changes: object) -> "World":
+        return World(with_part(self.memory, "timing", **changes), self.pim)
+
+    def organization(self, **changes: object) -> "World":
+        return World(with_part(self.memory, "organization", **changes), self.pim)
+
+    def switches(self, **changes: object) -> "World":
+        assert self.pim is not None
+        return World(self.memory, PimSpec.model_validate(self.pim.model_dump() | changes))
+
+
+def with_part(memory: MemorySpec, part: str, **changes: object) -> MemorySpec:
+    data = memory.model_dump()
+    return MemorySpec.model_validate(data | {part: data[part] | changes})
+
+
+def world(system: str, *overrides: str) -> World:
+    """One channel of a shipped system."""
+    spec = load_system(system, ["memory.organization.channels=1", *overrides])
+    assert spec.memory is not None
+    return World(spec.memory, spec.pim)
+
+
+# Programs -----------------------------------------------------------------------------------------
+
+
+def gwrite(bank: int = 0, row: int = 0) -> tuple[int, ...]:
+    return 0, GWRITE, bank, row, 0, 0, -1, -1
+
+
+def tile(row: int, groups: int, macs: int) -> tuple[int, ...]:
+    return 0, TILE, 0, row, groups, macs, -1, -1
+
+
+def program(*steps: tuple[int, ...]) -> Table:
+    """INSTRUCTIONs for channel 0 that report to nobody yet."""
+    return np.array(list(steps), INSTRUCTION)
+
+
+def logit(length: int, heads: int, width: int) -> list[tuple[int, ...]]:
+    """K^T q of one request, laid out as the published simulator does: 512 elements per row, 32 tokens per tile."""
+    per_row = 512 // width
+    chunks = [min(per_row, heads - first) for first in range(0, heads, per_row)]
+    tiles = -(-length // 32)
+    return [step for groups in chunks for step in [gwrite(), *[tile(0, groups, width // 16)] * tiles]]
+
+
+def attend(length: int, heads: int, width: int) -> list[tuple[int, ...]]:
+    """S V of one request: per head and 512 tokens a GWRITE, and a tile for each 32 of `width`."""
+    tokens = [min(512, length - first) for first in range(0, length, 512)]
+    chunk = [[gwrite(), *[tile(0, 1, -(-n // 16))] * -(-width // 32)] for n in tokens]
+    return [step for steps in chunk * heads for step in steps]
+
+
+def attention(part: str, length: int, heads: int = 8, width: int = 128, requests: int = 4) -> Table:
+    """`requests` equal requests one after the other; each tile has a row of its own."""
+    parts = {"logit": logit(length, heads, width), "attend": attend(length, heads, width)}
+    parts["both"] = parts["logit"] + parts["attend"]
+    made = program(*parts[part] * requests)
+    tiles = made["kind"] == TILE
+    made["row"][tiles] = 1000 + np.arange(tiles.sum())
+    return made
+
+
+def sequential(bursts: int, write: bool = False, banks: int = 32, per_row: int = 16) -> Table:
+    """Row after row, bank after bank."""
+    place = np.arange(bursts)
+    runs = np.zeros(bursts, RUN)
+    runs["bank"] = place // per_row % banks
+    runs["row"], runs["column"] = place // per_row // banks, place % per_row
+    runs["bursts"], runs["write"] = 1, write
+    return runs
+
+
+# Running ------------------------------------------------------------------------------------------
+
+
+def submit_runs(memory: Memory, runs: Table, port: int = 0) -> int:
+    """Each run reports to a block of its own; returns the first one's id."""
+    runs = runs.copy()
+    first = memory.blocks(runs["bursts"].astype(np.int64))
+    runs["block"] = first + np.arange(len(runs))
+    memory.submit(runs, port)
+    return first
+
+
+def submit_program(memory: Memory, instructions: Table) -> int:
+    """Each result group reports to a block of its own; returns the first one's id."""
+    made = instructions.copy()
+    groups = np.where(made["kind"] == TILE, made["groups"], 0).astype(np.int64)
+    first = memory.blocks(np.ones(int(groups.sum()), np.int64))
+    made["block"] = np.where(groups > 0, first + np.cumsum(groups) - groups, -1)
+    memory.submit_pim(made)
+    return first
+
+
+def until_idle(memory: Memory, limit: int, step: int = 1000) -> dict[int, int]:
+    """Cycle of completion of each block that completes; fails when work is left at `limit`."""
+    done: dict[int, int] = {}
+    while not memory.idle():
+        assert memory.now < limit, f"still busy at cycle {limit}"
+        ids, cycles = memory.advance(min(memory.now + step, limit))
+        done.update(zip(ids.tolist(), cycles.tolist(), strict=True))
+    return done
+
+
+def makespan(world: World, runs: Table | None = None, instructions: Table | None = None, limit: int = 1_000_000) -> int:
+    """Cycle at which the last burst and the last result are there, on the compiled engine."""
+    memory = world.build(trace=False)
+    if runs is not None:
+        submit_runs(memory, runs)
+    if instructions is not None:
+        submit_program(memory, instructions)
+    return max(until_idle(memory, limit, 50_000).values())
+
+
+def listing(trace: Table, names: Sequence[str] = ()) -> list[str]:
+    """`ACT 11 b0` per command, of the kinds in `names` or of all."""
+    return list(_lines(trace, names))
+
+
+def _lines(trace: Table, names: Sequence[str]) -> Iterator[str]:
+    for cycle, _, command, bank, _, _ in trace.tolist():
+        name = Command(command).name
+        if not names or name in names:
+            yield f"{name} {cycle}" + (f" b{bank}" if bank >= 0 else "")
