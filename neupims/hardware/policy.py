@@ -16,8 +16,10 @@ class PolicySpec(Spec):
     """How requests are assigned to channels; a file's own assignment always wins over it."""
     sub_batches: Literal["alternating", "balanced"] = "alternating"
     interleaving: Literal["on", "off", "auto"] = "off"
-    """`auto` interleaves from `interleaving_from` requests on."""
+    """`auto` does not interleave below `interleaving_from` requests; from there on see `interleaving_auto`."""
     interleaving_from: PositiveInt = 256
+    interleaving_auto: Literal["faster", "always"] = "faster"
+    """From `interleaving_from` requests on, `auto` takes the faster of both modes, or always interleaves."""
     attention_order: Literal["request", "barrier"] = "request"
     """Attend as soon as a request's softmax is there, or after the logits of the whole sub-batch."""
     addresses: Literal["placed", "counter"] = "placed"
