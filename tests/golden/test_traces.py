@@ -1,5 +1,7 @@
 """Command traces of the published simulator, cycle by cycle, on both engines."""
 
+from itertools import pairwise
+
 import pytest
 
 SYSTEMS = {"dual": "neupims-authors", "single": "npu-pim-authors"}
@@ -116,4 +118,4 @@ def test_period_of_a_tile(dram, engine, groups, macs):
     for kind, period in periods.items():
         trace, _ = traced(dram, kind, engine, tiles, 1200)
         headers = [int(line.split()[1]) for line in trace if line.startswith("PIM_HEADER")]
-        assert [b - a for a, b in zip(headers, headers[1:], strict=False)] == [period, period]
+        assert [b - a for a, b in pairwise(headers)] == [period, period]
