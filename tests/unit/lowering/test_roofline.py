@@ -1,0 +1,84 @@
+"""A decode iteration as operators of a roofline."""
+
+import pytest
+
+from neupims.errors import CapacityError
+from neupims.graph import Graph, Model, load_model
+from neupims.isa.work import LinkWork, RooflineWork
+from neupims.lowering.decoder import read_decoder
+from neupims.lowering.roofline import Works, lower_roofline
+from neupims.request import Batch, Request
+
+LENGTHS = (40, 70, 600, 1)
+BATCH: Batch = tuple(Request(index, length) for index, length in enumerate(LENGTHS))
+PLENTY = 1 << 50
+WIDTH, SIZE = 4096, 2
+"""Of GPT3-7B in fp16."""
+
+
+@pytest.fixture
+def model() -> Model:
+    return load_model("gpt3-7b")
+
+
+@pytest.fixture
+def step(model: Model) -> Graph:
+    return model.decode(LENGTHS)
+
+
+def lowered(step: Graph, *, tp: int = 1, pp: int = 1, head: bool = True, waiting: Batch = (), memory: int = PLENTY):
+    shape = read_decoder(step)
+    return lower_roofline(shape, BATCH, memory, waiting=waiting, tp=tp, pp=pp, head=head, all_reduce=True)
+
+
+def kernels(works: Works) -> list[RooflineWork]:
+    return [work for work in works if isinstance(work, RooflineWork)]
+
+
+@pytest.mark.parametrize("tp", [1, 4, 32])
+def test_devices_together_do_the_macs_of_the_graph(step: Graph, tp: int) -> None:
+    stages, repeats = lowered(step, tp=tp)
+    each = [sum(work.macs for work in kernels(works)) for _, works in stages]
+    assert tp * sum(times * macs for times, macs in zip(repeats, each, strict=True)) == step.macs
+
+
+def test_a_layer_reads_its_weights_and_its_cache_once(step: Graph) -> None:
+    (_, layer), *rest = lowered(step, head=False)[0]
+    (block,) = step.blocks
+    assert rest == []
+    weights = sum(w.bytes for w in block.weights if len(w.shape) == 2)
+    activations = len(LENGTHS) * (WIDTH + WIDTH + WIDTH + 4 * WIDTH) * SIZE
+    assert sum(work.bytes_read for work in kernels(layer) if work.kind == "gemm") == weights + activations
+    (attention,) = (work for work in kernels(layer) if work.kind == "attention")
+    assert attention.bytes_read == block.state_bytes + len(LENGTHS) * WIDTH * SIZE
+
+
+def test_stages_stand_as_often_as_their_layers(step: Graph) -> None:
+    stages, repeats = lowered(step, pp=4)
+    assert ([name for name, _ in stages], repeats) == (["in", "layer", "out"], (1, 8, 1))
+
+
+@pytest.mark.parametrize(("tp", "links"), [(1, 0), (4, 2)])
+def test_an_all_reduce_follows_projection_and_ffn(step: Graph, tp: int, links: int) -> None:
+    (_, layer), *_ = lowered(step, tp=tp, head=False)[0]
+    reduces = [work for work in layer if isinstance(work, LinkWork)]
+    assert [work.name for work in reduces] == ["layer0.attention.all_reduce", "layer0.ffn.all_reduce"][:links]
+    assert {(work.bytes, work.devices) for work in reduces} <= {(len(LENGTHS) * WIDTH * SIZE, tp)}
+    behind = [layer[layer.index(work) - 1].name for work in reduces]
+    assert behind == ["layer0.attention.projection", "layer0.ffn.fc2"][:links]
+
+
+def test_what_does_not_fit_is_refused_with_the_numbers(step: Graph) -> None:
+    with pytest.raises(CapacityError) as error:
+        lowered(step, memory=12 << 30)
+    assert str(error.value) == (
+        "memory: 4 requests do not fit: 12.4 GiB of weights and 0.3 GiB of KV cache make 12.7 GiB, and each device has "
+        "12.0 GiB: lower --batch, or raise --tp or --pp"
+    )
+
+
+def test_requests_of_other_micro_batches_take_room(step: Graph) -> None:
+    others = tuple(Request(10 + index, 2048) for index in range(4))
+    assert lowered(step, memory=13 << 30) == lowered(step, waiting=others)
+    with pytest.raises(CapacityError, match=r"^memory: 8 requests do not fit: 12\.4 GiB of weights and 4\.3 GiB of "):
+        lowered(step, waiting=others, memory=13 << 30)

@@ -1,0 +1,152 @@
+"""All rooms together, on the smallest jobs that use them all."""
+
+from dataclasses import replace
+
+import pytest
+
+from neupims.errors import CapacityError, ConfigError, ModelError
+from neupims.graph import Model, load_model
+from neupims.hardware.load import load_system
+from neupims.request import Batch, Request
+from neupims.results.record import Run
+from neupims.simulate import compare, plan, simulate
+
+SYSTEMS = ("gpu-a100", "npu-only", "npu-pim", "neupims", "npu-pim-authors", "neupims-authors")
+LENGTHS = (40, 70, 600, 130)
+BATCH: Batch = tuple(Request(index, length, index % 3) for index, length in enumerate(LENGTHS))
+TP = 16
+EXTRAPOLATION = 0.02
+"""By how much the time of repeated layers may differ from that of all layers one by one."""
+
+
+@pytest.fixture
+def gpt3() -> Model:
+    return load_model("gpt3-7b")
+
+
+@pytest.fixture
+def small() -> Model:
+    """One layer with one head."""
+    return load_model("gpt3-7b", options={"width": 128, "heads": 1, "layers": 1})
+
+
+def same(one: Run, other: Run) -> bool:
+    """Whether all but the time that the simulation took is equal."""
+    return replace(one, wall_s=0) == replace(other, wall_s=0)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_system_does_the_macs_of_the_layer_and_again_the_same(name: str, gpt3: Model) -> None:
+    system = load_system(name)
+    run = simulate(system, gpt3, BATCH, tp=TP, layers=1)
+    (layer,) = gpt3.decode(LENGTHS).blocks
+    assert TP * sum(operator.macs for operator in run.operators) == layer.macs
+    assert (run.batch, run.tp, run.pp, run.layers, run.interleaving) == (4, TP, 1, 1, "off")
+    assert run.iteration_ps == sum(stage.repeats * (stage.end_ps - stage.start_ps) for stage in run.stages)
+    assert same(run, simulate(system, gpt3, BATCH, tp=TP, layers=1))
+
+
+@pytest.mark.parametrize("name", ["npu-pim", "neupims"])
+def test_the_interpreter_gives_the_same_record(name: str, small: Model) -> None:
+    system = load_system(name, ["memory.organization.channels=2"])
+    fast, reference = (simulate(system, small, BATCH[:2], layers=1, engine=engine) for engine in ("fast", "reference"))
+    assert fast.commands["PIM_HEADER"] > 0
+    assert same(fast, reference)
+
+
+@pytest.mark.parametrize("interleaving", ["off", "on"])
+@pytest.mark.parametrize("name", ["npu-only", "npu-pim", "neupims"])
+def test_repeated_layers_take_as_long_as_each_simulated(name: str, interleaving: str, gpt3: Model) -> None:
+    system = load_system(name)
+    repeated, unrolled = (
+        simulate(system, gpt3, BATCH, tp=TP, layers=3, interleaving=interleaving, unroll=unroll)
+        for unroll in (False, True)
+    )
+    assert len(unrolled.stages) > len(repeated.stages)
+    assert repeated.iteration_ps == pytest.approx(unrolled.iteration_ps, rel=EXTRAPOLATION)
+    macs = [sum(operator.macs for operator in run.operators) for run in (repeated, unrolled)]
+    assert macs[0] < macs[1]
+    assert TP * macs[1] == 3 * gpt3.decode(LENGTHS).blocks[0].macs
+
+
+@pytest.mark.parametrize("name", ["gpu-a100", "npu-only", "neupims"])
+def test_the_whole_model_has_an_embedding_and_a_head(name: str, small: Model) -> None:
+    run = simulate(load_system(name), small, BATCH)
+    assert [run.stages[0].name, run.stages[-1].name] == ["in", "out"]
+    assert sum(operator.macs for operator in run.operators) == small.decode(LENGTHS).macs
+
+
+def test_micro_batches_go_through_the_layers_of_a_device_in_turn(gpt3: Model) -> None:
+    run = simulate(load_system("neupims"), gpt3, BATCH, tp=TP, pp=2, layers=2)
+    (layer,) = gpt3.decode(LENGTHS).blocks
+    assert TP * sum(operator.macs for operator in run.operators) == layer.macs
+    assert [stage.repeats for stage in run.stages] == [1] * len(run.stages)
+    assert run.iteration_ps == run.stages[-1].end_ps
+
+
+def test_compare_asks_only_pim_systems_to_interleave_and_reports_progress(gpt3: Model) -> None:
+    steps: list[tuple[str, float]] = []
+    systems = [load_system("npu-only"), load_system("neupims")]
+    both = compare(systems, gpt3, BATCH, tp=TP, layers=1, interleaving="on", progress=lambda *step: steps.append(step))
+    assert [run.interleaving for run in both.runs] == ["off", "on"]
+    first, second = both.runs
+    assert both.speedup == {"neupims/npu-only": second.tokens_per_s / first.tokens_per_s}
+    assert [text for text, _ in steps] == [
+        *(f"npu-only: stage {name}" for name in "ABE"),
+        *(f"neupims: stage {name}" for name in "ABEF"),
+    ]
+    shares = [share for _, share in steps]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[3]) == (0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"layers": 0}, "--layers 0: gpt3-7b has 1 to 32 layers"),
+        ({"layers": 33}, "--layers 33: gpt3-7b has 1 to 32 layers"),
+        ({"tp": 3}, "--tp 3 does not divide the model's 32 heads; use a divisor of 32"),
+        ({"pp": 5}, "--pp 5 cuts a batch of 4 requests into empty parts; use at most 4"),
+        ({"pp": 2, "layers": 1}, "--pp 2 is more than the model's 1 layers; use at most 1"),
+    ],
+)
+@pytest.mark.parametrize("name", ["gpu-a100", "npu-only", "neupims"])
+def test_wrong_settings_have_their_sentence(name: str, settings: dict[str, int], sentence: str, gpt3: Model) -> None:
+    with pytest.raises(ModelError) as error:
+        simulate(load_system(name), gpt3, BATCH, **settings)
+    assert str(error.value) == sentence
+
+
+def test_a_roofline_has_no_plan(gpt3: Model) -> None:
+    with pytest.raises(ConfigError) as error:
+        plan(load_system("gpu-a100"), gpt3, BATCH)
+    assert str(error.value) == (
+        "gpu-a100: processor.kind: a plan is made for an npu, not for a gpu; a gpu is timed as a roofline"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "gpu-a100",
+            "memory: 1000 requests do not fit: 3.1 GiB of weights and 250.0 GiB of KV cache make 253.1 GiB, and each "
+            "device has 40.0 GiB: lower --batch, or raise --tp or --pp",
+        ),
+        (
+            "npu-only",
+            "memory: 1000 requests do not fit: 3.12 GiB of weights, 0.07 GiB of activations and 250.00 GiB of KV "
+            "cache over 32 layers make 253.19 GiB, and each device has 32.00 GiB; about 115 such requests would fit: "
+            "lower --batch, or raise --tp or --pp",
+        ),
+        (
+            "neupims",
+            "memory: the KV cache of request 96, with 2,048 tokens, takes 262,178 rows of banks, and the emptiest "
+            "channel has 157,594 left: lower --batch, or raise --tp or --pp",
+        ),
+    ],
+)
+def test_a_batch_that_does_not_fit_is_refused(name: str, sentence: str, gpt3: Model) -> None:
+    with pytest.raises(CapacityError) as error:
+        simulate(load_system(name), gpt3, tuple(Request(index, 2048) for index in range(1000)), tp=4)
+    assert str(error.value) == sentence
