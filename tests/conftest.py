@@ -106,3 +106,19 @@ def _load(name: str) -> ModuleType:
 def dram() -> ModuleType:
     """`dram_worlds`: channels of shipped systems, programs for them, and how to run both."""
     return _load("dram_worlds")
+
+
+@pytest.fixture(scope="session")
+def draw(dram: ModuleType) -> Callable[..., object]:
+    """A random memory with random traffic, from a seed; see `dram_draws`."""
+    draws = _load("dram_draws")
+    return lambda seed, clean=False: draws.Draw(dram, seed, clean).case()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Longer checks run only when asked for by mark."""
+    if config.option.markexpr:
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
