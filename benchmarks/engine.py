@@ -175,8 +175,10 @@ def lines(results: Row) -> Iterator[str]:
         yield f"| {row['traffic']} | {rates} | {row['fast_per_cycle']:.2f} |"
     yield from ("", *whole_run_lines(results["whole_run"]), "")
     cold = results["cold_start"]
-    yield f"first call, nothing compiled: {cold['first_call_cpu_s']:.1f} CPU s; "
-    yield f"in the next process: {cold['next_process_cpu_s']:.2f} CPU s; neupims --help: {cold['help_wall_s']:.2f} s"
+    yield from ("| cold start | |", "|---|---|")
+    yield f"| first call with nothing compiled | {cold['first_call_cpu_s']:.1f} CPU s |"
+    yield f"| the same in the next process | {cold['next_process_cpu_s']:.2f} CPU s |"
+    yield f"| `neupims --help`, wall time | {cold['help_wall_s']:.2f} s |"
     yield from ("", "| system | CPU s | of it in the memory | commands simulated | commands/s | windows |")
     yield "|---|---|---|---|---|---|"
     for row in results["default_job"]:
@@ -192,7 +194,8 @@ def whole_run_lines(row: Row) -> Iterator[str]:
     yield f"| commands, per CPU second | {row['commands']:,}, {row['per_s']:,.0f} |"
     yield f"| cycles, windows | {row['cycles']:,}, {row['windows']:,} |"
     for form, seconds in row["loop_s"].items():
-        yield f"| {LOOP:,} additions in CPython, {form} level | {seconds:.2f} CPU s; the run is {row['cpu_s'] / seconds:.1f} |"
+        runs = f"{seconds:.2f} CPU s; the run is {row['cpu_s'] / seconds:.1f} of it"
+        yield f"| {LOOP:,} additions in CPython, {form} level | {runs} |"
     for name, (seconds, loops) in PUBLISHED.items():
         ratios = ", ".join(f"{loops * loop / row['cpu_s']:.1f} by {form} loops" for form, loop in row["loop_s"].items())
         yield f"| published simulator, {name}: {seconds} CPU s, {loops} loops | times as long: {ratios} |"
