@@ -17,6 +17,8 @@ SWITCHES = {
     "ordered_writes": (False, True),
 }
 
+CLEAN = {"row_timing": "complete", "deadline": "exact", "ordered_writes": True}
+
 
 @dataclass(frozen=True)
 class Case:
@@ -34,7 +36,7 @@ class Draw:
     """Draws a case from a seed."""
 
     def __init__(self, dram: ModuleType, seed: int, clean: bool = False) -> None:
-        """`clean`: row timing and refresh deadlines are physical, and no write is left behind."""
+        """`clean`: row timing, deadlines and the order of writes are physical, and no write is left behind."""
         self.dram, self.clean, self.rng = dram, clean, np.random.default_rng(seed)
 
     def one(self, *choices: Any) -> Any:
@@ -65,7 +67,7 @@ class Draw:
             drawn["precharge_scope"] = self.one("bank", "bank_group", "all")
         mixed = {name: self.one(*values) for name, values in SWITCHES.items()}
         drawn |= mixed if self.often(0.4) else {}
-        return drawn | ({"row_timing": "complete", "deadline": "exact"} if self.clean else {})
+        return drawn | (CLEAN if self.clean else {})
 
     def organized(self, world: Any) -> Any:
         world = world.controller(
