@@ -56,6 +56,8 @@ def build_channels(memory: MemorySpec, pim: PimSpec | None, k: Array) -> Array:
     for place in (at.O_MEMORY_ROW, at.O_PIM_ROW, at.O_FIRST_READ, at.O_FIRST_WRITE):
         channels[:, k[place] : k[place] + banks] = at.CLOSED
     channels[:, at.S_NEXT_TICK] = k[at.P_TICK] if k[at.P_REFRESH] else at.FAR
+    order = int(k[at.O_READ_ORDER])
+    channels[:, order : order + k[at.P_READ_QUEUE]] = np.arange(k[at.P_READ_QUEUE])
     channels[:, at.S_CHANNEL] = np.arange(len(channels))
     return channels
 
@@ -114,6 +116,8 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
         at.O_BANK_WAKE: banks,
         at.O_BANK_KIND: banks,
         at.O_READS: limits.read_queue * at.FIELDS,
+        at.O_READ_ORDER: limits.read_queue,
+        at.O_READ_WAITS: banks,
         at.O_WRITES: limits.write_buffer * at.FIELDS,
         at.O_WAITING: (pim.queue if pim else 0) * at.FIELDS,
         at.O_COMMANDS: (pim.command_queue if pim else 0) * at.FIELDS,

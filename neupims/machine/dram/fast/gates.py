@@ -146,7 +146,9 @@ def note(k: Ints, x: Ints, command: int, bank: int, row: int, n: int) -> None:
     """Count and trace a command, and forget what was known about the next ones."""
     x[at.COUNTS + command] += 1
     x[at.S_ACTIVE] = 1
-    x[at.S_MEMORY_WAKE] = x[at.S_STUCK] = 0
+    x[at.S_MEMORY_WAKE] = 0
+    if not (command == at.RD and _lets_nothing_move(k, x, bank)):
+        x[at.S_STUCK] = 0
     if command <= at.WR:
         x[k[at.O_BANK_WAKE] + bank] = 0
     else:
@@ -158,6 +160,12 @@ def note(k: Ints, x: Ints, command: int, bank: int, row: int, n: int) -> None:
         x[place], x[place + 1], x[place + 2] = x[at.S_CYCLE], command, bank
         x[place + 3], x[place + 4] = row, 0 if command == at.PIM_MAC else n
         x[at.S_TRACED] += 1
+
+
+@compiled
+def _lets_nothing_move(k: Ints, x: Ints, bank: int) -> bool:
+    """Whether the place that a RD leaves in its bank's queue is of use to no transaction that waits."""
+    return x[k[at.O_READ_WAITS] + bank] == 0 and x[at.S_DRAINING] == 0 and x[at.S_QUEUED] > 1
 
 
 @compiled

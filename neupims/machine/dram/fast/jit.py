@@ -46,7 +46,7 @@ def compiled(function: Function) -> Function:
     settings: Any = config
     before, settings.CACHE_DIR = settings.CACHE_DIR, str(_FOLDER)
     try:
-        compiler: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
+        compiler: Any = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
         return compiler(function)
     finally:
         settings.CACHE_DIR = before

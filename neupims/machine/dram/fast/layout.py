@@ -102,6 +102,8 @@ PARAMETERS = 41
     O_BANK_WAKE,
     O_BANK_KIND,
     O_READS,
+    O_READ_ORDER,
+    O_READ_WAITS,
     O_WRITES,
     O_WAITING,
     O_COMMANDS,
@@ -109,8 +111,8 @@ PARAMETERS = 41
     O_ACKS,
     O_TRACE,
     O_SIZE,
-) = range(41, 77)
-RULE_FIRST = 77
+) = range(41, 79)
+RULE_FIRST = 79
 """In `k`: first rule of each command, and the end of the last one's."""
 CONSTANTS = RULE_FIRST + KINDS + 1
 

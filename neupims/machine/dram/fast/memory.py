@@ -17,22 +17,23 @@ def memory_step(k: Ints, x: Ints, b: Ints) -> None:
     if x[at.S_QUEUED] == 0 or x[at.S_CYCLE] < x[at.S_MEMORY_WAKE]:
         return
     wake, banks, bank = at.FAR, k[at.P_BANKS], x[at.S_POINTER]
+    wakes, kinds, rank_rows, cycle = k[at.O_BANK_WAKE], k[at.O_BANK_KIND], k[at.O_RANK_ROW], x[at.S_CYCLE]
     for _ in range(banks):
         bank += 1
         if bank == banks:
             bank = 0
-        gate = x[k[at.O_BANK_WAKE] + bank]
-        if 0 < gate <= x[at.S_CYCLE]:
-            command = x[k[at.O_BANK_KIND] + bank]
-            gate = max(gate, max(x[at.CHANNEL_GATE + command], x[k[k[at.O_RANK_ROW] + bank] + command]))
-        if gate <= x[at.S_CYCLE]:
+        gate = x[wakes + bank]
+        if 0 < gate <= cycle:
+            command = x[kinds + bank]
+            gate = max(gate, max(x[at.CHANNEL_GATE + command], x[k[rank_rows + bank] + command]))
+        if gate <= cycle:
             if _kept_out(k, x, bank):
                 continue
             gate = _serve(k, x, b, bank) if x[k[at.O_QUEUE_N] + bank] else at.FAR
             if gate == 0:
                 x[at.S_POINTER] = bank
                 return
-            x[k[at.O_BANK_WAKE] + bank] = gate
+            x[wakes + bank] = gate
         wake = min(wake, gate)
     x[at.S_MEMORY_WAKE] = wake
 

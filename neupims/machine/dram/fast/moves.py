@@ -61,6 +61,7 @@ def _move_reads(k: Ints, x: Ints, held: bool) -> None:
         elif not first and _has_room(k, x, bank):
             if x[at.S_LOCK_BANK] == bank and x[at.S_LOCK_ADDRESS] == address:
                 x[at.S_LOCK_BANK] = -1
+            x[k[at.O_READ_WAITS] + bank] -= 1
             _add_access(k, x, bank, address << 2, x[t + at.T_BLOCK])
         else:
             continue
@@ -70,12 +71,13 @@ def _move_reads(k: Ints, x: Ints, held: bool) -> None:
 
 @compiled
 def _remove_read(k: Ints, x: Ints, place: int) -> None:
-    """Take one transaction out of the read queue; those before it move up."""
+    """Take one transaction out of the read queue: the order of those before it moves up, its slot is free."""
+    order, size, head = k[at.O_READ_ORDER], k[at.P_READ_QUEUE], x[at.S_READ_HEAD]
+    slot = x[order + ring(head + place, size)]
     for i in range(place, 0, -1):
-        to, source = read_at(k, x, i), read_at(k, x, i - 1)
-        for field in range(at.FIELDS):
-            x[to + field] = x[source + field]
-    x[at.S_READ_HEAD] = ring(x[at.S_READ_HEAD] + 1, k[at.P_READ_QUEUE])
+        x[order + ring(head + i, size)] = x[order + ring(head + i - 1, size)]
+    x[order + head] = slot
+    x[at.S_READ_HEAD] = ring(head + 1, size)
     x[at.S_READS] -= 1
 
 

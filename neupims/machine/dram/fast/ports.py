@@ -19,12 +19,21 @@ def append(channels: Array, queues: Array, head: int, end: int, owners: Array, r
         if x[end] == size:
             if x[head] == 0:
                 return i
-            queue[: x[end] - x[head]] = queue[x[head] : x[end]].copy()
+            _compact(queue, x[head], x[end])
             x[end] -= x[head]
             x[head] = 0
-        queue[x[end]] = records[i]
+        for field in range(records.shape[1]):
+            queue[x[end], field] = records[i, field]
         x[end] += 1
     return len(owners)
+
+
+@compiled
+def _compact(queue: Array, head: int, end: int) -> None:
+    """Move the entries head .. end - 1 to the start."""
+    for place in range(end - head):
+        for field in range(queue.shape[1]):
+            queue[place, field] = queue[head + place, field]
 
 
 @compiled

@@ -58,6 +58,7 @@ def _take(k: Ints, x: Ints, b: Ints, runs: Ints, port: int) -> bool:
         _put(x, read_at(k, x, x[at.S_READS]), at.RD, bank, address, 0, block)
         x[at.S_READS] += 1
         x[at.S_READS_OUT] += 1
+        x[k[at.O_READ_WAITS] + bank] += 1
     x[at.S_RUN_DONE0 + port] += 1
     if x[at.S_RUN_DONE0 + port] == runs[head, at.R_BURSTS]:
         x[at.S_RUN_HEAD0 + port] += 1
@@ -74,7 +75,8 @@ def ring(place: int, size: int) -> int:
 @compiled
 def read_at(k: Ints, x: Ints, i: int) -> int:
     """Where the i-th transaction of the read queue is."""
-    return k[at.O_READS] + ring(x[at.S_READ_HEAD] + i, k[at.P_READ_QUEUE]) * at.FIELDS
+    place = ring(x[at.S_READ_HEAD] + i, k[at.P_READ_QUEUE])
+    return k[at.O_READS] + x[k[at.O_READ_ORDER] + place] * at.FIELDS
 
 
 @compiled
