@@ -42,12 +42,12 @@ _FOLDER = cache_folder()
 
 
 def compiled(function: Function) -> Function:
-    """Compile `function` at its first call."""
+    """Compile `function` at its first call, without a run-time for objects: the engine only sees arrays."""
     settings: Any = config
+    njit: Any = numba.njit
     before, settings.CACHE_DIR = settings.CACHE_DIR, str(_FOLDER)
     try:
-        compiler: Any = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
-        return compiler(function)
+        return njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
     finally:
         settings.CACHE_DIR = before
 
