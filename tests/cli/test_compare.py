@@ -15,7 +15,7 @@ def test_without_options_four_systems_serve_the_default_job(neupims, library):
     assert (result.code, result.err) == (0, "")
     assert [system.name for system in library.systems] == FOUR
     assert len(library.batch) == 256
-    assert library.settings == {"tp": 4, "pp": 1, "layers": None, "interleaving": None}
+    assert library.settings == {"tp": 8, "pp": 1, "layers": None, "interleaving": None}
     assert result.out.startswith("gpt3-30b · batch 256 · mean context ")
     assert "3.00×" in result.out
 
