@@ -62,11 +62,16 @@ class Channel:
         pim_allowed = int((cycle + 1) * self.rate) - int(cycle * self.rate)
         accepts = self.memory.controller.accepts_per_cycle
         for step in range(max(accepts, pim_allowed)):
+            moved = False
             for port in self.ports:
                 if step < accepts and (head := port.head()) and self._take(head):
                     port.pop()
+                    moved = True
             if step < pim_allowed and self.pim_port.waiting and self._take_pim(self.pim_port.waiting[0]):
                 self.pim_port.waiting.popleft()
+                moved = True
+            if not moved:
+                return
 
     def _take(self, access: Access) -> bool:
         state, limits = self.state, self.memory.controller

@@ -98,7 +98,7 @@ def _next_instruction(k: Ints, x: Ints, b: Ints, program: Ints, cycle: int) -> i
         done = b[at.B_LEFT + b[at.B_N] + gate]
         if b[at.B_LEFT + gate] > 0:
             return at.FAR
-        if done > cycle:
+        if done >= cycle:
             return done
     return cycle if k[at.P_RATE_NUM] < k[at.P_RATE_DEN] else at.FAR
 
