@@ -93,9 +93,9 @@ def _queue_to_serve(channel: Channel, held: bool) -> list[Access] | list[Access 
 def _held_by_write(channel: Channel) -> bool:
     """Whether the next PIM transaction reads a row to which a posted write has yet to go."""
     state = channel.state
-    if not channel.ordered or _tile_goes_first(channel):
+    if not channel.ordered:
         return False
-    if channel.dual and len(state.pim_commands) >= PIM_AHEAD:
+    if channel.dual and len(state.pim_commands) >= PIM_AHEAD and state.reads:
         return False
     head = next((t for t in state.pim_waiting if isinstance(t, PimTransaction)), None)
     if head is None or head.command not in (Command.PIM_GWRITE, Command.PIM_HEADER):

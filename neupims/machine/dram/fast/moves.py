@@ -165,7 +165,7 @@ def _held_by_write(k: Ints, x: Ints) -> bool:
     """Whether the next PIM transaction reads a row to which a posted write has yet to go."""
     if k[at.P_ORDERED] == 0 or x[at.S_FEEDS] == 0 or x[at.S_PIM_WAITING] == 0:
         return False
-    if (k[at.P_DUAL] and x[at.S_COMMANDS] >= PIM_AHEAD) or tile_goes_first(k, x):
+    if k[at.P_DUAL] and x[at.S_COMMANDS] >= PIM_AHEAD and x[at.S_READS] > 0:
         return False
     t = _next_pim(k, x)
     command, bank, row = x[t + at.T_COMMAND], x[t + at.T_BANK], x[t + at.T_ROW]
