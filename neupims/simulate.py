@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from neupims import __version__
-from neupims.errors import ModelError
+from neupims.errors import ConfigError, ModelError
 from neupims.graph import Model
 from neupims.hardware.npu import NpuSpec
 from neupims.hardware.system import SystemSpec
@@ -181,8 +181,15 @@ def _room(system: SystemSpec, shape: DecoderShape, requests: int, setting: Setti
 
 def _modes(system: SystemSpec, requests: int, setting: Setting) -> tuple[str, ...]:
     """Ways to run a batch, `on` or `off` for interleaving; two of them where the faster one is to be taken."""
+    if system.processor.kind == "gpu":
+        return ("off",)
     policy, wanted = system.policy, setting.interleaving or system.policy.interleaving
     mode = "on" if execution_mode(wanted, requests, policy.interleaving_from) == "interleaved" else "off"
+    if mode == "on" and system.pim and system.pim.row_buffers == "single" and not system.pim.ordered_writes:
+        raise ConfigError(
+            f"{system.name}: the published controller with one row buffer locks up when NPU and PIM traffic overlap; "
+            f"use --interleaving off, or --set pim.ordered_writes=true"
+        )
     open_choice = mode == "on" and wanted == "auto" and policy.interleaving_auto == "faster"
     return ("off", "on") if open_choice else (mode,)
 

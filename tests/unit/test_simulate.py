@@ -150,3 +150,14 @@ def test_a_batch_that_does_not_fit_is_refused(name: str, sentence: str, gpt3: Mo
     with pytest.raises(CapacityError) as error:
         simulate(load_system(name), gpt3, tuple(Request(index, 2048) for index in range(1000)), tp=4)
     assert str(error.value) == sentence
+
+
+def test_the_published_blocked_controller_refuses_interleaving():
+    system, batch = load_system("npu-pim-authors"), tuple(Request(i, 40, i) for i in range(4))
+    sentence = (
+        "npu-pim-authors: the published controller with one row buffer locks up when NPU and PIM traffic overlap; "
+        "use --interleaving off, or --set pim.ordered_writes=true"
+    )
+    with pytest.raises(ConfigError) as caught:
+        simulate(system, load_model("gpt3-7b"), batch, tp=8, layers=1, interleaving="on")
+    assert str(caught.value) == sentence
