@@ -83,8 +83,6 @@ class Run:
     """Context tokens whose KV cache each channel holds."""
     pim_busy: float | None = None
     """Share of the iteration in which a channel has PIM work, mean over channels."""
-    memory_bytes: int | None = None
-    """Memory used on one device: weights, KV cache and activations."""
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Keys that this version does not know; they survive reading and writing."""
 
@@ -194,7 +192,6 @@ def _optional(fields: Fields) -> dict[str, Any]:
         "dram_energy_mj": fields.section("dram_energy_mj").numbers() if "dram_energy_mj" in has else {},
         "channel_tokens": fields.integers("channel_tokens"),
         "pim_busy": fields.optional_number("pim_busy"),
-        "memory_bytes": fields.optional_integer("memory_bytes"),
         "extra": fields.others(("schema", *_WRITERS)),
     }
 
@@ -212,7 +209,7 @@ _WRITERS: dict[str, Callable[[Run], Any]] = {
     "dram_energy_mj": lambda run: dict(run.dram_energy_mj),
     "requests": lambda run: None if run.requests is None else asdict(run.requests),
     "channel_tokens": lambda run: list(run.channel_tokens),
-    **_as_is("pim_busy", "memory_bytes"),
+    **_as_is("pim_busy"),
     "stages": lambda run: [stage.to_json() for stage in run.stages],
     "operators": lambda run: [operator.to_json() for operator in run.operators],
     "commands": lambda run: dict(run.commands),

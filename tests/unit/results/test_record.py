@@ -40,7 +40,6 @@ def test_a_record_survives_json_unchanged(handmade):
         requests=RequestSummary.of([Request(0, 5), Request(1, 9)]),
         channel_tokens=(5, 9),
         pim_busy=0.5,
-        memory_bytes=7,
     )
     assert Run.from_json(json.loads(json.dumps(run.to_json()))) == run
 

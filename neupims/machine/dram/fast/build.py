@@ -58,7 +58,6 @@ def build_channels(memory: MemorySpec, pim: PimSpec | None, k: Array) -> Array:
     channels[:, at.S_NEXT_TICK] = k[at.P_TICK] if k[at.P_REFRESH] else at.FAR
     order = int(k[at.O_READ_ORDER])
     channels[:, order : order + k[at.P_READ_QUEUE]] = np.arange(k[at.P_READ_QUEUE])
-    channels[:, at.S_CHANNEL] = np.arange(len(channels))
     return channels
 
 
