@@ -21,6 +21,10 @@ class SystolicArrays(Spec):
     """Whether the next stationary block is loaded behind the current one."""
     starts_in_past: bool = False
     """Whether a block may start before its data came, after a stall (published simulator)."""
+    preload: Literal["hidden", "drained"] = "hidden"
+    """Folded arrays: a stationary block is loaded behind the stream, or not before all results have left."""
+    vector_preload: PositiveInt | None = None
+    """Cycles in which idle arrays load a single vector, where attention runs as a chain; none: `rows`."""
 
 
 class VectorUnits(Spec):
@@ -38,6 +42,8 @@ class VectorUnits(Spec):
     scalar_sqrt: PositiveInt = 1
     counts: Literal["elements", "published"] = "elements"
     """Element counts as they are, or lost (norm, add, gelu) and taken in bytes (softmax) as published."""
+    pim_rows: Literal["as_ready", "in_order"] = "as_ready"
+    """Rows of decode attention start when their data are there, or also when those before them have started."""
 
 
 class Scratchpad(Spec):
@@ -69,6 +75,10 @@ class NpuSpec(Spec):
     """Cycles of the NPU clock between core and memory controller, each way."""
     prefetch: Literal["stage", "operator"] = "stage"
     """How far ahead weights are fetched: over the operators of a stage, or inside one operator."""
+    loads_per_cycle: PositiveInt | None = None
+    """Loads that leave for memory in one cycle, at most; none sets no limit."""
+    reshape_cycles: NonNegativeInt = 0
+    """Cycles of each split, reshape and join of the tensors of a request around attention that runs as a chain."""
     energy: NpuEnergy
 
 

@@ -10,8 +10,8 @@ from neupims.hardware.base import Spec
 class PolicySpec(Spec):
     """How work is laid out and ordered."""
 
-    attention: Literal["pim", "stream"] = "stream"
-    """Where decode attention runs: in the PIM banks, or on the NPU from a streamed KV cache."""
+    attention: Literal["pim", "stream", "chain"] = "stream"
+    """Decode attention in the PIM banks; on the NPU, all arrays at a time; or there, one head after the other."""
     channel_packing: Literal["min_load", "round_robin", "given"] = "round_robin"
     """How requests are assigned to channels; a file's own assignment always wins over it."""
     sub_batches: Literal["alternating", "balanced"] = "alternating"
@@ -24,6 +24,8 @@ class PolicySpec(Spec):
     """Attend as soon as a request's softmax is there, or after the logits of the whole sub-batch."""
     addresses: Literal["placed", "counter"] = "placed"
     """Weights, activations and KV at real addresses, or one running counter (published simulator)."""
+    counter_span: Literal["share", "model"] = "share"
+    """The counter starts anew after 10 E * E bytes, divided by the devices that share a layer or not."""
     stores: Literal["all", "published"] = "all"
     """Every result is written, or only those that the published simulator writes."""
     value_write: Literal["token", "none"] = "token"

@@ -32,6 +32,11 @@ class SystemSpec(Spec):
             raise ValueError("pim needs a memory section")
         if self.policy.attention == "pim" and self.pim is None:
             raise ValueError("policy.attention is 'pim' but there is no pim section")
+        if self.pim is not None and self.pim.front_end.path != "own" and self.policy.attention_order == "request":
+            raise ValueError(
+                "pim.front_end.path must be 'own' where policy.attention_order is 'request': in line with the scores, "
+                "an instruction that waits for them would hold them up; use 'barrier'"
+            )
         if self.pim is not None and self.memory is not None:
             row = self.memory.organization.row_bytes
             if self.pim.vector_buffer_bytes != row:

@@ -121,7 +121,7 @@ def pim_problems(work: PimWork, bounds: Bounds) -> Iterator[str]:
             yield from (f"request {request.request}: {name}: {problem}" for problem in found)
         yield from (f"request {request.request}: {problem}" for problem in _gates(request))
         for name, runs in (("scores", request.scores), ("output", request.output)):
-            found = _runs(runs, bounds, 1, write=True)
+            found = _runs(runs, bounds, work.heads, write=True)
             yield from (f"request {request.request}: {name}: {problem}" for problem in found)
 
 

@@ -18,7 +18,8 @@ STEP = np.dtype(
         ("loads", np.int32),  # this many of the first loads must have arrived
         ("stream", np.int32),  # array: vectors streamed through each array; vector unit: elements of one row
         ("preload", np.int32),  # array: rows of stationary operand to load first, 0 keeps the present one
-        ("rows", np.int32),  # vector unit: rows of this step, spread over the units
+        ("rows", np.int32),  # vector unit: rows of this step, spread over the units; array: 1 for a step of
+        # `stream` cycles on a vector unit, which waits for the step before it and the next one for it
         ("frees", np.int64),  # scratchpad bytes that are free once the step has ended
     ]
 )
@@ -106,9 +107,12 @@ class PimRequest:
     attend: Records
     """INSTRUCTIONs of S V; result blocks are 0 to heads - 1, one for each head."""
     scores: Records
-    """RUNs (block 0) that write the softmax results to the rows from which PIM_GWRITE reads them."""
+    """RUNs that write the softmax results to the rows from which PIM_GWRITE reads them.
+
+    All are block 0 and leave together, or block i holds those of head i, which leave when it is done.
+    """
     output: Records
-    """RUNs (block 0) that write the attention output for the projection."""
+    """RUNs that write the attention output for the projection; blocks as in `scores`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def choose_tiling(gemm: Gemm, target: Target, bias: bool = True) -> Tiling:
     arrays = target.npu.arrays
     if arrays.folded:
         tiles = folded_nest(gemm, arrays, budget(target.npu), target.policy.stores == "all")
-        return tiling("activation_stationary", tiles, target.element_bytes, bias)
+        return tiling("activation_stationary", tiles, target.element_bytes, bias, order=(BIAS, W, X))
     if arrays.dataflow != "fastest":
         return _tiling(arrays.dataflow, gemm, target, bias)
     fitting: list[Dataflow] = [flow for flow in DATAFLOWS if not shortage(flow, gemm, arrays, budget(target.npu))]

@@ -82,29 +82,25 @@ def _context_writes(requests: Integers, attention: PimAttention) -> list[Records
 def _published_writes(
     kv: KvRows, requests: Integers, storage: CounterStorage, complete: bool
 ) -> tuple[list[Records], list[Records]]:
-    """Scores from the running counter; outputs too, but published only beyond one value row (spec 10, item 13).
+    """Scores from the running counter, head by head; outputs too, but only beyond one value row (spec 10, item 13).
 
     With several chunks of tokens the published simulator writes each head once for each of its tiles.
     """
-    lengths, order = kv.lengths[requests], np.arange(len(requests))
-    geometry = kv.geometry
-    scores = storage.take(geometry.heads * lengths * geometry.element_bytes, order, True)
-    output = _published_output(geometry, lengths)
-    if complete:
-        output = np.full_like(lengths, geometry.heads * geometry.head_dim * geometry.element_bytes)
-    written = storage.take(output[output > 0], order[output > 0], True)
-    return _blockwise(scores, len(requests)), _blockwise(written, len(requests))
+    lengths, geometry = kv.lengths[requests], kv.geometry
+    heads, size = geometry.heads, geometry.element_bytes
+    scores = _by_head(storage, np.repeat(lengths * size, heads), heads, 1)
+    written = np.full(len(requests), complete) | (geometry.value_chunks(lengths) > 1)
+    tiles = 1 if complete else geometry.value_tiles
+    output = _by_head(storage, np.repeat(written * geometry.head_dim * size, heads * tiles), heads, tiles)
+    return scores, output
 
 
-def _published_output(geometry: KvGeometry, lengths: Integers) -> Integers:
-    several = geometry.value_chunks(lengths) > 1
-    return several * geometry.heads * geometry.value_tiles * geometry.head_dim * geometry.element_bytes
-
-
-def _blockwise(runs: Records, count: int) -> list[Records]:
-    owner = runs["block"].astype(np.int64)
-    runs["block"] = 0
-    return _parts(runs, owner, count)
+def _by_head(storage: CounterStorage, sizes: Integers, heads: int, pieces: int) -> list[Records]:
+    """Runs of each request, whose blocks are its heads; each head has `pieces` of `sizes` bytes."""
+    head = np.arange(len(sizes)) // pieces
+    runs = storage.take(sizes[sizes > 0], head[sizes > 0], True)
+    owner, runs["block"] = np.divmod(runs["block"], heads)
+    return _parts(runs, owner, len(sizes) // (heads * pieces))
 
 
 def _parts(runs: Records, owner: Integers, count: int) -> list[Records]:

@@ -65,6 +65,6 @@ def _tile_nest(tile: Tile, gemm: Gemm, arrays: SystolicArrays, all_stores: bool)
         preload=np.where(feature == 0, arrays.rows, 0),
         x=Fetch(feature == 0, end),
         w=Fetch(token == 0, end),
-        bias=Fetch((inner == 0) & (tile.k[0] == 0), end),
+        bias=Fetch((inner == 0) & (feature == 0) & (tile.k[0] == 0), end),
         stored=complete & (all_stores | inside),
     )

@@ -46,7 +46,9 @@ class PlacedStorage:
 class CounterStorage:
     """One counter for all loads and stores, which starts anew after `wrap` bytes (spec section 4.3).
 
-    Places are ignored; only the sizes of the rectangles count. `cursor` is the next byte.
+    Places are ignored; only the sizes of the rectangles count. The counter is advanced before it is used, by
+    one element, so a rectangle of whole bursts begins in the middle of one and shares its first and its last
+    burst with its neighbours. `cursor` is the byte that was used last.
     """
 
     address: AddressMap
@@ -63,9 +65,9 @@ class CounterStorage:
 
     def take(self, sizes: Integers, blocks: Integers, write: bool) -> Records:
         """RUNs of the next bytes: `sizes[i]` of them for block `blocks[i]`."""
-        ends = self.cursor + np.cumsum(sizes)
+        ends = self.cursor + self.element_bytes + np.cumsum(sizes)
         starts = ends - sizes
-        self.cursor = int(ends[-1]) % self.wrap if len(ends) else self.cursor
+        self.cursor = int(ends[-1] - self.element_bytes) % self.wrap if len(ends) else self.cursor
         return self.address.runs(*_wrapped(starts, ends, blocks, self.wrap, write))
 
 

@@ -80,25 +80,27 @@ class Tiling:
         return int(areas(self.loaded).sum()) * element_bytes
 
 
-def tiling(dataflow: Dataflow, nest: Nest, element_bytes: int, bias: bool = True) -> Tiling:
-    """Steps, loads and stores of a loop nest; without a bias its loads are left out."""
-    operands = [
-        (X, nest.x, rectangles(*nest.n, *nest.k)),
-        (W, nest.w, rectangles(*nest.k, *nest.m)),
-    ]
-    if bias:
-        operands.insert(0, (BIAS, nest.bias, rectangles(0, 1, *nest.m)))
+def tiling(
+    dataflow: Dataflow, nest: Nest, element_bytes: int, bias: bool = True, order: tuple[int, ...] = (BIAS, X, W)
+) -> Tiling:
+    """Steps, loads and stores of a loop nest; a step loads its operands in `order`, without a bias if there is none."""
+    known = {
+        BIAS: (BIAS, nest.bias, rectangles(0, 1, *nest.m)),
+        X: (X, nest.x, rectangles(*nest.n, *nest.k)),
+        W: (W, nest.w, rectangles(*nest.k, *nest.m)),
+    }
+    operands = [known[operand] for operand in order if bias or operand != BIAS]
     step = np.concatenate([np.flatnonzero(fetch.at) for _, fetch, _ in operands])
     code = np.concatenate([np.full(int(fetch.at.sum()), operand, np.int8) for operand, fetch, _ in operands])
     loaded = np.concatenate([rects[fetch.at] for _, fetch, rects in operands])
     until = np.concatenate([fetch.until[fetch.at] for _, fetch, _ in operands])
-    order = np.argsort(step, kind="stable")
+    turn = np.argsort(step, kind="stable")
     steps = np.zeros(len(nest.stream), STEP)
     steps["loads"] = np.cumsum(np.bincount(step, minlength=len(steps)))
     steps["stream"], steps["preload"] = nest.stream, nest.preload
     np.add.at(steps["frees"], until, areas(loaded) * element_bytes)
     stored = rectangles(*nest.n, *nest.m)[nest.stored]
-    return Tiling(dataflow, steps, code[order], loaded[order], stored, np.flatnonzero(nest.stored))
+    return Tiling(dataflow, steps, code[turn], loaded[turn], stored, np.flatnonzero(nest.stored))
 
 
 def blocks(first: int, end: int, size: int) -> Edges:

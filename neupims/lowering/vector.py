@@ -113,11 +113,11 @@ def _assemble(
     accesses = [Access(access.place, access.rects, wanted[access.blocks] - 1) for access in accesses]
     early = np.zeros(int(wanted[-1]), np.bool_)
     if parameters is not None:
-        whole = rectangles(0, 2, 0, rows.elements)
+        both = rectangles(np.arange(2), np.arange(1, 3), 0, rows.elements)
         steps["frees"][-1] += 2 * rows.elements * size
-        early = np.append(np.True_, early)
-        accesses = [Access(parameters, whole, np.zeros(1, np.int64)), *(_later(access) for access in accesses)]
-    steps["loads"] = wanted + (parameters is not None)
+        early = np.append([True, True], early)
+        accesses = [Access(parameters, both, np.arange(2)), *(_later(access) for access in accesses)]
+    steps["loads"] = wanted + 2 * (parameters is not None)
     return NpuWork(
         name=name,
         kind=kind,
@@ -130,4 +130,4 @@ def _assemble(
 
 
 def _later(access: Access) -> Access:
-    return Access(access.place, access.rects, access.blocks + 1)
+    return Access(access.place, access.rects, access.blocks + 2)

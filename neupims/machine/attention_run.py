@@ -14,6 +14,7 @@ from neupims.isa.work import PimWork, Records
 from neupims.machine.core import Core
 from neupims.machine.outcome import OperatorSpan
 from neupims.machine.pim_batch import Phase, Writes, departures, pipelined
+from neupims.machine.pim_rows import ROWS
 from neupims.machine.ranks import ATTEND_RESULT, END_OF_PIM, LOGIT_RESULT
 from neupims.machine.transfers import NEVER, PIM_PORT
 from neupims.machine.vector import row_latency
@@ -52,9 +53,20 @@ class AttentionRun:
         self._softmax_start, self._softmax_end = NEVER, now
         self._scores_known = PendingWrites(self._scores, count, self.core, self._scored)
         self._output_known = PendingWrites(self._output, count, self.core, self._finish_at)
-        self._logits = [Join(self.work.heads, now, partial(self._request_scored, i)) for i in range(count)]
-        self._heads = [Join(self.work.heads, now, partial(self._request_attended, i)) for i in range(count)]
+        self._score_parts = self._parts(self._scores, self._part_scored)
+        self._output_parts = self._parts(self._output, self._part_attended)
+        rows = ROWS[self.core.npu.vector.pim_rows]
+        self._softmax_rows = rows(self._logit.count, self.core, self._row_scored)
+        self._sum_rows = rows(self._attend.count, self.core, self._row_attended)
         ORDERS[self.core.system.policy.attention_order](self)
+
+    def _parts(self, writes: Writes, action: Callable[[int, int, int], None]) -> list[list[Join]]:
+        """For each request, a join over the heads of each part of its writes."""
+        heads, now = self.work.heads, self.core.now
+        return [
+            [Join(heads // parts, now, partial(action, request, part)) for part in range(parts)]
+            for request, parts in enumerate(writes.parts)
+        ]
 
     def _finish_at(self, time: int) -> None:
         self.end = time
@@ -92,7 +104,7 @@ class AttentionRun:
         self._dispatch(pipelined(self.work.requests, self._logit, self._attend, self._scores))
 
     def _dispatch(self, records: Records) -> None:
-        key = 2 * len(self.work.requests)
+        key = 2 * self._logit.count
         for cycles, part in departures(records, self._pim, self._memory.channels):
             self.core.transfers.send_pim(self.core.now + self.core.transfers.clock.ps(cycles), key, part)
             key += 1
@@ -120,19 +132,19 @@ class AttentionRun:
         self.core.agenda.at(arrival, (*LOGIT_RESULT, block), partial(self._run_softmax, block))
 
     def _run_softmax(self, block: int) -> None:
-        request = self._logit.request_of(block)
-        extra = int(self._logit.parts[block - self._logit.first]) - self._whole_logits[request]
+        row, request = block - self._logit.first, self._logit.request_of(block)
+        extra = int(self._logit.parts[row]) - self._whole_logits[request]
         latency = self._softmax[request] + max(0, extra) * self._sum
         self._softmax_busy += latency
         self._softmax_start = min(self._softmax_start, self.core.now)
-        self._run_row(latency, self._logits[request])
+        self._softmax_rows.arrived(row, latency)
 
-    def _run_row(self, latency: int, part: Join) -> None:
-        self.core.vector.run(1, latency, "pim", lambda end: part.count_down(self.core.clock.ps(end)))
+    def _row_scored(self, row: int, time: int) -> None:
+        _count_head(self._score_parts, row, self.work.heads, time)
 
-    def _request_scored(self, request: int, time: int) -> None:
+    def _part_scored(self, request: int, part: int, time: int) -> None:
         self._softmax_end = max(self._softmax_end, time)
-        self._scores_known.send(request, time, key=request)
+        self._scores_known.send(request, part, time, key=request * self.work.heads + part)
 
     def _scored(self, time: int) -> None:
         """All scores of the batch have been written at `time`."""
@@ -152,17 +164,23 @@ class AttentionRun:
 
     def _attend_known(self, block: int) -> None:
         arrival = int(self.core.transfers.arrived[block])
-        extra = int(self._attend.parts[block - self._attend.first]) - self._whole_output
-        if extra > 0:
-            self.core.agenda.at(arrival, (*ATTEND_RESULT, block), partial(self._add_parts, block, extra))
-        else:
-            self._heads[self._attend.request_of(block)].count_down(arrival)
+        self.core.agenda.at(arrival, (*ATTEND_RESULT, block), partial(self._sum_parts, block - self._attend.first))
 
-    def _add_parts(self, block: int, extra: int) -> None:
-        self._run_row(extra * self._sum, self._heads[self._attend.request_of(block)])
+    def _sum_parts(self, row: int) -> None:
+        extra = int(self._attend.parts[row]) - self._whole_output
+        self._sum_rows.arrived(row, max(0, extra) * self._sum)
 
-    def _request_attended(self, request: int, time: int) -> None:
-        self._output_known.send(request, time, key=len(self.work.requests) + request)
+    def _row_attended(self, row: int, time: int) -> None:
+        _count_head(self._output_parts, row, self.work.heads, time)
+
+    def _part_attended(self, request: int, part: int, time: int) -> None:
+        self._output_known.send(request, part, time, key=self._logit.count + request * self.work.heads + part)
+
+
+def _count_head(parts: list[list[Join]], row: int, heads: int, time: int) -> None:
+    request, head = divmod(row, heads)
+    joins = parts[request]
+    joins[head * len(joins) // heads].count_down(time)
 
 
 class PendingWrites:
@@ -171,7 +189,7 @@ class PendingWrites:
     def __init__(self, writes: Writes, requests: int, core: Core, action: Callable[[int], None]) -> None:
         self._writes, self._core = writes, core
         self._known = Join(requests, core.now, action)
-        self._unsent = writes.count
+        self._unsent = sum(parts for request, parts in enumerate(writes.parts) if request in writes)
         self.earliest = NEVER
         """When the first of them is complete."""
         self._all_known = Join(writes.count, 0, lambda _: None)
@@ -181,10 +199,10 @@ class PendingWrites:
     def _window(self) -> int:
         return self._core.transfers.reaction(self._core.ahead.access, 0)
 
-    def send(self, request: int, time: int, key: int) -> None:
-        """The results of `request` leave at `time`."""
+    def send(self, request: int, part: int, time: int, key: int) -> None:
+        """A part of the results of `request` leaves at `time`."""
         if request in self._writes:
-            self._core.transfers.send(time, key, self._writes.of(request), PIM_PORT, self._left)
+            self._core.transfers.send(time, key, self._writes.of(request, part), PIM_PORT, self._left)
         else:
             self._known.count_down(time)
 

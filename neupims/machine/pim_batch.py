@@ -12,7 +12,7 @@ from neupims.errors import ConfigError
 from neupims.hardware.pim import PimSpec
 from neupims.isa.memory import GWRITE, INSTRUCTION, TILE
 from neupims.isa.work import PimRequest, Records
-from neupims.machine.transfers import Transfers, parts_of
+from neupims.machine.transfers import Transfers
 
 Ints = NDArray[np.int64]
 
@@ -62,15 +62,17 @@ class Phase:
 
 
 class Writes:
-    """One block of writes for each request that has any."""
+    """One block of writes for each request that has any, which leaves in one part or head by head."""
 
     def __init__(self, runs: Sequence[Records], transfers: Transfers) -> None:
         self._runs = runs
+        self.parts = [int(records["block"][-1]) + 1 if len(records) else 1 for records in runs]
+        """Parts of each request; 1 for a request without writes."""
         used = [i for i, records in enumerate(runs) if len(records)]
         self.count = len(used)
-        parts = [int(parts_of(runs[i], 1)[0]) for i in used]
-        self.bursts = sum(parts)
-        self.first = transfers.register(np.array(parts, np.int64)) if used else 0
+        bursts = [int(runs[i]["bursts"].sum()) for i in used]
+        self.bursts = sum(bursts)
+        self.first = transfers.register(np.array(bursts, np.int64)) if used else 0
         self._block = dict(zip(used, range(self.first, self.first + len(used)), strict=True))
 
     def __contains__(self, request: int) -> bool:
@@ -80,9 +82,11 @@ class Writes:
         """The block of a request."""
         return self._block[request]
 
-    def of(self, request: int) -> NDArray[Any]:
-        """The runs of a request, with the id of their block."""
-        runs = self._runs[request].copy()
+    def of(self, request: int, part: int) -> NDArray[Any]:
+        """The runs of a part of a request, with the id of the request's block."""
+        records = self._runs[request]
+        low, high = np.searchsorted(records["block"], (part, part + 1))
+        runs = records[low:high].copy()
         runs["block"] = self._block[request]
         return runs
 

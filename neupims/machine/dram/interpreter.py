@@ -7,6 +7,9 @@ that of the published NeuPIMs simulator; switches of `PimSpec` say where a syste
 
 from collections import Counter
 from fractions import Fraction
+from typing import Any
+
+from numpy.typing import NDArray
 
 from neupims.hardware.memory import MemorySpec
 from neupims.hardware.pim import PimSpec
@@ -19,6 +22,9 @@ from neupims.machine.dram.pim_arbiter import pim_step
 from neupims.machine.dram.queues import Access, PimPort, PimTransaction, Port
 from neupims.machine.dram.rules import RESULT, cycles_of
 from neupims.machine.dram.state import CLOSED, Blocks, Issued, new_state
+
+PIM_PROGRAM = 1
+"""Port of the PIM program's reads and writes."""
 
 
 class Channel:
@@ -34,6 +40,8 @@ class Channel:
         self.blocked = pim is not None and not self.dual
         self.ordered = pim is not None and pim.ordered_writes
         self.rate = Fraction(str(pim.front_end.per_cycle)) if pim else Fraction(0)
+        self.in_line = pim is not None and pim.front_end.path == "shared"
+        self.tickets = 0
         self.issued: list[Issued] = []
         self.counts: Counter[Command] = Counter()
 
@@ -57,6 +65,23 @@ class Channel:
 
     # Requests enter -------------------------------------------------------------------------
 
+    def submit(self, runs: NDArray[Any], port: int) -> None:
+        """Queue RUNs of this channel at a port."""
+        self.tickets += 1
+        self.ports[port].append(runs, self.tickets)
+
+    def submit_pim(self, instructions: NDArray[Any]) -> None:
+        """Append INSTRUCTIONs of this channel to its PIM program."""
+        self.tickets += 1
+        self.pim_port.append(instructions, self.tickets)
+
+    def _in_turn(self, port: Port | PimPort) -> bool:
+        """Whether a port need not wait for what came before it at the other one of the PIM program."""
+        program = (self.ports[PIM_PROGRAM], self.pim_port)
+        if not self.in_line or port is self.ports[0] or not all(p.tickets for p in program):
+            return True
+        return port.tickets[0] == min(p.tickets[0] for p in program)
+
     def _accept(self) -> None:
         cycle = self.state.cycle
         pim_allowed = int((cycle + 1) * self.rate) - int(cycle * self.rate)
@@ -64,11 +89,11 @@ class Channel:
         for step in range(max(accepts, pim_allowed)):
             moved = False
             for port in self.ports:
-                if step < accepts and (head := port.head()) and self._take(head):
+                if step < accepts and (head := port.head()) and self._in_turn(port) and self._take(head):
                     port.pop()
                     moved = True
-            if step < pim_allowed and self.pim_port.waiting and self._take_pim(self.pim_port.waiting[0]):
-                self.pim_port.waiting.popleft()
+            if step < pim_allowed and self._pim_head_enters():
+                self.pim_port.pop()
                 moved = True
             if not moved:
                 return
@@ -100,6 +125,10 @@ class Channel:
     def _answer(self, block: int, cycle: int) -> None:
         self.state.returns.append(cycle)
         self.blocks.complete(block, cycle)
+
+    def _pim_head_enters(self) -> bool:
+        port = self.pim_port
+        return bool(port.waiting) and self._in_turn(port) and self._take_pim(port.waiting[0])
 
     def _take_pim(self, transaction: PimTransaction) -> bool:
         assert self.pim is not None

@@ -95,12 +95,12 @@ class ReferenceMemory:
     def submit(self, runs: NDArray[Any], port: int) -> None:
         """See Memory."""
         for number, channel in enumerate(self.channels):
-            channel.ports[port].append(runs[runs["channel"] == number])
+            channel.submit(runs[runs["channel"] == number], port)
 
     def submit_pim(self, instructions: NDArray[Any]) -> None:
         """See Memory."""
         for number, channel in enumerate(self.channels):
-            channel.pim_port.append(instructions[instructions["channel"] == number])
+            channel.submit_pim(instructions[instructions["channel"] == number])
 
     def advance(self, until: int) -> tuple[Ints, Ints]:
         """See Memory."""

@@ -57,10 +57,12 @@ class Port:
     runs: deque[Any] = field(default_factory=deque[Any])
     done: int = 0
     """Bursts of the first run that have been handed over."""
+    tickets: deque[int] = field(default_factory=deque[int])
 
-    def append(self, runs: NDArray[Any]) -> None:
-        """Queue RUN records of this channel."""
+    def append(self, runs: NDArray[Any], ticket: int = 0) -> None:
+        """Queue RUN records of this channel; `ticket` tells their place among all that the channel was given."""
         self.runs.extend(runs)
+        self.tickets.extend([ticket] * len(runs))
 
     def head(self) -> Access | None:
         """The next burst."""
@@ -76,6 +78,7 @@ class Port:
         self.done += 1
         if self.done == self.runs[0]["bursts"]:
             self.runs.popleft()
+            self.tickets.popleft()
             self.done = 0
 
 
@@ -85,11 +88,18 @@ class PimPort:
 
     composite: bool
     waiting: deque[PimTransaction] = field(default_factory=deque[PimTransaction])
+    tickets: deque[int] = field(default_factory=deque[int])
 
-    def append(self, instructions: NDArray[Any]) -> None:
-        """Queue INSTRUCTION records of this channel."""
+    def append(self, instructions: NDArray[Any], ticket: int = 0) -> None:
+        """Queue INSTRUCTION records of this channel; `ticket` as for runs."""
         for instruction in instructions:
             self.waiting.extend(spell_out(instruction, self.composite))
+        self.tickets.extend([ticket] * (len(self.waiting) - len(self.tickets)))
+
+    def pop(self) -> None:
+        """The next transaction has been handed over."""
+        self.waiting.popleft()
+        self.tickets.popleft()
 
 
 def spell_out(instruction: Any, composite: bool) -> Iterator[PimTransaction]:

@@ -45,7 +45,7 @@ def test_layer_norm_reads_and_writes_each_token_once(target: Target, tokens: int
     parameters = RowMajor(ADDRESS, 0, WIDTH, 2)
     work = lower_rows("norm", "layer_norm", Rows(0, tokens, WIDTH), [stream(4096)], stream(1 << 18), target, parameters)
     assert traffic(work) == (2 * tokens * WIDTH + 2 * 2 * WIDTH, 2 * tokens * WIDTH)
-    assert work.loads.early.tolist() == [True] + [False] * len(work.steps)
+    assert work.loads.early.tolist() == [True, True] + [False] * len(work.steps)
     assert work.steps["rows"].sum() == tokens
     assert set(work.steps["stream"].tolist()) == {WIDTH}
     assert legal(work)

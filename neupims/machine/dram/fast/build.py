@@ -180,6 +180,7 @@ def _pim_parameters(pim: PimSpec | None, t: Timing) -> dict[int, int]:
         at.P_COMPLETE_ROWS: int(pim.row_timing == "complete"),
         at.P_EXACT: int(pim.deadline == "exact"),
         at.P_ORDERED: int(pim.ordered_writes),
+        at.P_IN_LINE: int(pim.front_end.path == "shared"),
         at.P_TREE: t["nTREE"],
         at.P_GWRITE: t["tGWRITE"],
     }

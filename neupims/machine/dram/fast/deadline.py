@@ -41,13 +41,18 @@ def _published_tile(k: Ints, x: Ints, row: int, groups: int, macs: int) -> int:
         if right != per:
             cold += 1
             stale += wrong
-    steps, reads = 1, 1
-    while steps < groups * macs:
-        steps *= 2
-    while reads * 2 <= groups:
-        reads *= 2
+    reads = _power_of_two_down(groups)
+    steps = _power_of_two_down(2 * macs - 1) if groups == 1 else _power_of_two_down(groups * macs)
     opening = k[at.P_FAW] * (cold // 2 - 1) + k[at.P_RCD]
     return stale * k[at.P_RTP] + opening + k[at.P_CCDO] * max(steps, 6) + k[at.P_CCDR] * (reads - 1)
+
+
+@compiled
+def _power_of_two_down(value: int) -> int:
+    power = 1
+    while power * 2 <= value:
+        power *= 2
+    return power
 
 
 @compiled

@@ -67,8 +67,9 @@ KINDS = 12
     P_TICK,
     P_RETURNS,
     P_ACKS,
-) = range(0, 41)
-PARAMETERS = 41
+    P_IN_LINE,
+) = range(0, 42)
+PARAMETERS = 42
 
 # Where tables start: in `k` rules, gaps, untils, results, and for each bank its rank, its group and the places of
 # their gates and its own in `x`; in `x` the others.
@@ -111,8 +112,8 @@ PARAMETERS = 41
     O_ACKS,
     O_TRACE,
     O_SIZE,
-) = range(41, 79)
-RULE_FIRST = 79
+) = range(42, 80)
+RULE_FIRST = 80
 """In `k`: first rule of each command, and the end of the last one's."""
 CONSTANTS = RULE_FIRST + KINDS + 1
 
@@ -166,8 +167,9 @@ CONSTANTS = RULE_FIRST + KINDS + 1
     S_RUN_DONE1,
     S_PROG_HEAD,
     S_PROG_N,
-) = range(0, 48)
-CHANNEL_GATE = 48
+    S_TICKETS,
+) = range(0, 49)
+CHANNEL_GATE = 49
 DARK_FROM = CHANNEL_GATE + KINDS
 DARK_TO = DARK_FROM + KINDS
 COUNTS = DARK_TO + KINDS
@@ -184,9 +186,10 @@ T_COMMAND, T_BANK, T_ROW, T_MACS, T_GROUPS, T_BLOCK, T_LAST = range(7)
 T_ADDRESS, T_FEEDS = 2, 3
 FIELDS = 8
 
-# A port's run and a PIM instruction, in the order of isa.RUN and isa.INSTRUCTION without the channel.
-R_BANK, R_ROW, R_COLUMN, R_BURSTS, R_WRITE, R_FEEDS, R_BLOCK = range(7)
-I_KIND, I_BANK, I_ROW, I_GROUPS, I_MACS, I_BLOCK, I_GATE = range(7)
+# A port's run and a PIM instruction, in the order of isa.RUN and isa.INSTRUCTION without the channel, and their
+# tickets: the turns in which they came.
+R_BANK, R_ROW, R_COLUMN, R_BURSTS, R_WRITE, R_FEEDS, R_BLOCK, R_TICKET = range(8)
+I_KIND, I_BANK, I_ROW, I_GROUPS, I_MACS, I_BLOCK, I_GATE, I_TICKET = range(8)
 
 # A traced command, in the order of isa.TRACE without the channel.
 TRACED = 5

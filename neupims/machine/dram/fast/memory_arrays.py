@@ -28,8 +28,8 @@ class FastMemory:
         self._k = build_constants(memory, pim, TRACE_WINDOW if trace else 0)
         self._channels = build_channels(memory, pim, self._k)
         count = len(self._channels)
-        self._runs = np.zeros((2, count, 64, len(RUN_FIELDS)), np.int64)
-        self._programs = np.zeros((count, 64, len(INSTRUCTION_FIELDS)), np.int64)
+        self._runs = np.zeros((2, count, 64, len(RUN_FIELDS) + 1), np.int64)
+        self._programs = np.zeros((count, 64, len(INSTRUCTION_FIELDS) + 1), np.int64)
         self._blocks = _block_table(1024)
         self._registered = 0
         self._traces: list[NDArray[Any]] = []

@@ -16,7 +16,9 @@ def move(k: Ints, x: Ints) -> None:
     x[at.S_STUCK] = 1
     held = _held_by_write(k, x)
     _start_draining(k, x, held)
-    if x[at.S_LOCK_BANK] >= 0 or tile_goes_first(k, x):
+    if _tile_starves(k, x):
+        _move_pim(k, x)
+    elif x[at.S_LOCK_BANK] >= 0 or tile_goes_first(k, x):
         _move_reads(k, x, held)
     elif k[at.P_BLOCKED] or held or x[at.S_PIM_WAITING] == 0:
         if x[at.S_DRAINING]:
@@ -35,6 +37,13 @@ def move(k: Ints, x: Ints) -> None:
 def tile_goes_first(k: Ints, x: Ints) -> bool:
     """One row buffer: inside a tile only its own transactions move."""
     return k[at.P_BLOCKED] * k[at.P_ORDERED] * x[at.S_PIM_MODE] != 0
+
+
+@compiled
+def _tile_starves(k: Ints, x: Ints) -> bool:
+    """Two row buffers: an open tile whose next command has not moved yet."""
+    ordered = k[at.P_DUAL] * k[at.P_ORDERED] * x[at.S_TILE_OPEN] != 0
+    return ordered and x[at.S_COMMANDS] == 0 and x[at.S_PIM_WAITING] > 0
 
 
 @compiled

@@ -7,9 +7,9 @@ from neupims.machine.dram.fast.layout import Array
 
 @compiled
 def append(channels: Array, queues: Array, head: int, end: int, owners: Array, records: Array, start: int) -> int:
-    """Append `records` [n, field] from `start` on to the `queues` [channel, place, field] of their owners.
+    """Append `records` [n, field] from `start` on to the `queues` [channel, place, field + 1] of their owners.
 
-    `head` and `end` are the places, in a channel's state, of the queue's first and last entry. What has
+    The last field of an entry is its ticket, which counts all that a channel was given.     `head` and `end` are the places, in a channel's state, of the queue's first and last entry. What has
     been taken is overwritten when a queue is full. Returns how many records have been appended in all:
     fewer than n when a queue has to be made longer first.
     """
@@ -24,6 +24,8 @@ def append(channels: Array, queues: Array, head: int, end: int, owners: Array, r
             x[head] = 0
         for field in range(records.shape[1]):
             queue[x[end], field] = records[i, field]
+        queue[x[end], records.shape[1]] = x[at.S_TICKETS]
+        x[at.S_TICKETS] += 1
         x[end] += 1
     return len(owners)
 

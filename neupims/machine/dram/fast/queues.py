@@ -20,13 +20,30 @@ def accept(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> N
         if step < k[at.P_ACCEPTS]:
             if x[at.S_RUN_HEAD0] < x[at.S_RUN_N0] and _take(k, x, b, npu, 0):
                 moved = True
-            if x[at.S_RUN_HEAD1] < x[at.S_RUN_N1] and _take(k, x, b, side, 1):
+            if x[at.S_RUN_HEAD1] < x[at.S_RUN_N1] and not _behind(k, x, side, program) and _take(k, x, b, side, 1):
                 moved = True
-        if step < allowed and x[at.S_PROG_HEAD] < x[at.S_PROG_N] and _take_pim(k, x, b, program):
-            moved = True
+        if step < allowed and x[at.S_PROG_HEAD] < x[at.S_PROG_N]:
+            if not _ahead(k, x, side, program) and _take_pim(k, x, b, program):
+                moved = True
         if not moved:
             return
         x[at.S_ACTIVE], x[at.S_STUCK] = 1, 0
+
+
+@compiled
+def _behind(k: Ints, x: Ints, side: Ints, program: Ints) -> bool:
+    """In line: whether the next run of the PIM program came after its next instruction."""
+    if k[at.P_IN_LINE] == 0 or x[at.S_PROG_HEAD] == x[at.S_PROG_N]:
+        return False
+    return side[x[at.S_RUN_HEAD1], at.R_TICKET] > program[x[at.S_PROG_HEAD], at.I_TICKET]
+
+
+@compiled
+def _ahead(k: Ints, x: Ints, side: Ints, program: Ints) -> bool:
+    """In line: whether the next instruction came after the next run of the PIM program."""
+    if k[at.P_IN_LINE] == 0 or x[at.S_RUN_HEAD1] == x[at.S_RUN_N1]:
+        return False
+    return side[x[at.S_RUN_HEAD1], at.R_TICKET] < program[x[at.S_PROG_HEAD], at.I_TICKET]
 
 
 @compiled
