@@ -33,20 +33,28 @@ def published_gwrite(gates: Gates, open_row: int, row: int) -> int:
 
 
 def published_tile(gates: Gates, open_rows: Sequence[int], tile: Tile) -> int:
-    """Published estimate of a tile's latency: tRTP for each bank to close, no tRP, counts as powers of two."""
+    """Published estimate of a tile's latency: tRTP for each bank to close, no tRP, counts as powers of two.
+
+    A header carries logarithms: MACs are rounded up for a single group (attend), down for several (logit).
+    """
     t = gates.t
     groups = [gates.geometry.members["group", g] for g in range(gates.geometry.banks // gates.geometry.per["group"])]
     cold = [members for members in groups if any(open_rows[b] != tile.row for b in members)]
     stale = sum(open_rows[b] not in (-1, tile.row) for members in cold for b in members)
-    macs = max(power_of_two_up(tile.groups * tile.macs), 6)
-    reads = 1 << (tile.groups.bit_length() - 1)
+    macs = power_of_two_up(tile.macs) if tile.groups == 1 else power_of_two_down(tile.groups * tile.macs)
+    reads = power_of_two_down(tile.groups)
     opening = t["tFAW"] * (len(cold) // 2 - 1) + t["tRCD"]
-    return stale * t["tRTP"] + opening + t["tCCDO"] * macs + t["tCCDR"] * (reads - 1)
+    return stale * t["tRTP"] + opening + t["tCCDO"] * max(macs, 6) + t["tCCDR"] * (reads - 1)
 
 
 def power_of_two_up(value: int) -> int:
     """The smallest power of two that is not below `value`."""
     return 1 << (value - 1).bit_length()
+
+
+def power_of_two_down(value: int) -> int:
+    """The largest power of two that is not above `value`."""
+    return 1 << (value.bit_length() - 1)
 
 
 def exact_gwrite(gates: Gates, open_row: int, row: int, bank: int, cycle: int) -> int:
