@@ -56,16 +56,17 @@ class _Channel:
     def __init__(self, number: int, memory: MemorySpec, pim: PimSpec | None) -> None:
         geometry, clocks = Geometry.of(memory), Clocks.of(memory)
         self.number, self.exists = number, 0 <= number < memory.organization.channels
+        grouped = memory.organization.bank_groups > 1
         self.addresses = Addresses(memory, pim, geometry)
         self.refresh = Refresh(clocks, geometry, memory.controller.refresh != "off")
         tile = Tile(pim)
         self.auditors = (
             CommandBus(),
-            History(gaps(clocks, pim, memory.clock_ghz), geometry, clocks, pim),
+            History(gaps(clocks, pim, memory.clock_ghz, grouped), geometry, clocks, pim),
             tile,
             Rows(geometry, pim, tile),
             ActivationWindow(clocks, geometry, pim),
-            DataBus(clocks, pim),
+            DataBus(clocks, geometry, pim),
             self.refresh,
         )
         self.last: Issue | None = None

@@ -2,6 +2,7 @@
 
 A row reads: rule, earlier event, later commands, scope, cycles. The scope says where the earlier event
 must have happened to count: in the same `bank`, `group`, `rank`, in `other` ranks, or in the `channel`.
+With `some`, the gap need only have passed since the events of one bank of the group.
 """
 
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ EVENTS = (
 )
 """What to call an event in a sentence."""
 
-Scope = Literal["bank", "group", "rank", "other", "channel"]
+Scope = Literal["bank", "some", "group", "rank", "other", "channel"]
 Row = tuple[str, int, tuple[Command, ...], Scope, int]
 
 
@@ -40,9 +41,9 @@ class Gap(NamedTuple):
     cycles: int
 
 
-def gaps(t: Clocks, pim: PimSpec | None, clock_ghz: float) -> tuple[tuple[Gap, ...], ...]:
-    """Gaps to check before each command, indexed by command."""
-    rows = [*_memory(t), *(_pim(t, pim, cycles(pim.gwrite_ns, clock_ghz)) if pim else ())]
+def gaps(t: Clocks, pim: PimSpec | None, clock_ghz: float, grouped: bool) -> tuple[tuple[Gap, ...], ...]:
+    """Gaps to check before each command, indexed by command; `grouped`: a rank has more than one bank group."""
+    rows = [*_memory(t), *(_pim(t, pim, cycles(pim.gwrite_ns, clock_ghz), grouped) if pim else ())]
     return tuple(tuple(Gap(r, e, s, c) for r, e, later, s, c in rows if command in later) for command in Command)
 
 
@@ -69,24 +70,25 @@ def _memory(t: Clocks) -> Iterator[Row]:
     yield "tWR", WR, (PRE,), "bank", t.write_to_precharge
 
 
-def _pim(t: Clocks, pim: PimSpec, gwrite: int) -> Iterator[Row]:
+def _pim(t: Clocks, pim: PimSpec, gwrite: int, grouped: bool) -> Iterator[Row]:
     dual = pim.row_buffers == "dual"
-    yield from _activations(t, dual, pim.activation_window == "separate")
+    yield from _activations(t, pim)
     yield from (_dual_rows if dual else _single_rows)(t, pim)
     yield from _gwrites(t, gwrite)
-    yield from _before_macs(t, pim)
+    yield from _before_macs(t, pim, grouped)
     closing = PIM_PRE if dual else PRE
     yield from _composite(t, pim, closing) if pim.composite_gemv else _stepwise(t, pim, closing)
 
 
-def _activations(t: Clocks, dual: bool, separate: bool) -> Iterator[Row]:
+def _activations(t: Clocks, pim: PimSpec) -> Iterator[Row]:
     """Between activations of the two kinds; with one row buffer they meet in the same one."""
-    rule, same_group = ("tRRD_L", t.rrd_l) if dual else ("tRC", t.rc)
-    yield rule, ACT, (PIM_ACT,), "group", same_group
+    rule, same_group = ("tRRD_L", t.rrd_l) if pim.row_buffers == "dual" else ("tRC", t.rc)
+    lenient = pim.row_buffers == "single" and pim.row_timing == "published"
+    yield rule, ACT, (PIM_ACT,), "some" if lenient else "group", same_group
     yield "tRRD_S", ACT, (PIM_ACT,), "rank", t.rrd_s
     yield rule, PIM_ACT, (ACT,), "group", same_group
     yield "tRC", PIM_ACT, (PIM_ACT,), "group", t.rc
-    if separate:
+    if pim.activation_window == "separate":
         yield "tFAW", PIM_ACT, (ACT, PIM_ACT), "rank", t.faw
 
 
@@ -116,11 +118,17 @@ def _gwrites(t: Clocks, gwrite: int) -> Iterator[Row]:
     yield "tCCD_S", RD, (GWRITE,), "rank", t.column
 
 
-def _before_macs(t: Clocks, pim: PimSpec) -> Iterator[Row]:
+def skips_own_group(pim: PimSpec) -> bool:
+    """Whether MACs keep no gap to accesses in their own bank group, as published."""
+    return pim.row_buffers == "dual" and pim.column_gaps == "published"
+
+
+def _before_macs(t: Clocks, pim: PimSpec, grouped: bool) -> Iterator[Row]:
     """What MACs wait for. They are in all banks, so the longest gap to any bank holds."""
-    skips_own_group = pim.row_buffers == "dual" and pim.column_gaps == "published"
-    wtr_rule, wtr = ("tWTR_S", t.wtr_s) if skips_own_group else ("tWTR_L", t.wtr_l)
     yield "tRCD", PIM_ACT, (MAC, GEMV), "channel", t.rcd_rd
+    if skips_own_group(pim) and not grouped:
+        return
+    wtr_rule, wtr = ("tWTR_S", t.wtr_s) if skips_own_group(pim) else ("tWTR_L", t.wtr_l)
     yield "tCCD_S", RD, (MAC, GEMV), "channel", t.column
     yield wtr_rule, WR, (MAC, GEMV), "channel", t.write_to_read(wtr)
 

@@ -33,6 +33,8 @@ class Map:
         if scope == "other":
             firsts = range(0, self.geometry.banks, self.geometry.banks_per_rank)
             return tuple(self.rank(first) for first in firsts if self.rank(first) != self.rank(bank))
+        if scope == "some":
+            return tuple(self.geometry.group_of(bank))
         return ({"bank": bank, "group": self.group(bank), "rank": self.rank(bank), "channel": self.channel}[scope],)
 
     def touched_by(self, command: Command) -> list[Places]:
@@ -61,7 +63,9 @@ class History:
         self.geometry, self.clocks, self.pim = geometry, clocks, pim
         self.map = Map(geometry)
         self.touched = [self.map.touched_by(command) for command in Command]
-        self.checks = [[(gap, self.map.seen_from(gap.scope)) for gap in rows] for rows in rules]
+        checks = [[(gap, self.map.seen_from(gap.scope)) for gap in rows] for rows in rules]
+        self.checks = [[check for check in row if check[0].scope != "some"] for row in checks]
+        self.lenient = [[check for check in row if check[0].scope == "some"] for row in checks]
         self.last = [[NEVER] * (self.map.channel + 1) for _ in EVENTS]
         self.special: dict[Command, Callable[[Issue], None]] = {
             Command.PIM_GEMV: self._end_of_macs,
@@ -76,6 +80,10 @@ class History:
                 since = self.last[gap.event][place]
                 if issue.cycle - since < gap.cycles:
                     yield Finding(gap.rule, _sentence(issue, gap, since))
+        for gap, seen in self.lenient[issue.command]:
+            since = min(self.last[gap.event][place] for place in seen[issue.bank])
+            if issue.cycle - since < gap.cycles:
+                yield Finding(gap.rule, _sentence(issue, gap, since))
         self._remember(issue)
 
     def _remember(self, issue: Issue) -> None:

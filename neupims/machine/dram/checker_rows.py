@@ -52,7 +52,7 @@ class Tile:
 
     def __init__(self, pim: PimSpec | None) -> None:
         self.row, self.announced, self.done = CLOSED, 0, 0
-        self.running = self.opened = False
+        self.running = self.opened = self.cut = False
         self.exact = pim is not None and pim.deadline == "exact"
         blocked = [Command.ACT, Command.RD, Command.WR] if pim and pim.row_buffers == "single" else []
         self.audits: dict[Command, Audit] = {
@@ -81,7 +81,7 @@ class Tile:
         if issue.macs < 1:
             yield Finding("header", f"{issue} announces {issue.macs} MACs; a tile has at least one")
         self.row, self.announced, self.done = issue.row, issue.macs, 0
-        self.running, self.opened = True, False
+        self.running, self.opened, self.cut = True, False, False
 
     def _open(self, _: Issue) -> Iterable[Finding]:
         self.opened = self.running
@@ -100,6 +100,7 @@ class Tile:
         self.running &= issue.command == Command.PIM_MAC or self.done < self.announced
 
     def _refresh(self, issue: Issue) -> Iterator[Finding]:
+        self.cut = self.running
         if self.exact and self.running and self.opened:
             yield Finding("tile cut", f"{issue} comes between the first PIM_ACT and the last result of a tile")
 
@@ -117,6 +118,8 @@ class Rows:
         self.dual = pim is not None and pim.row_buffers == "dual"
         self.pim = [CLOSED] * geometry.banks if self.dual else self.memory
         self.scope = pim.precharge_scope if pim else "bank"
+        self.reopens = pim is not None and pim.row_timing == "published"
+        self.may_be_cut = pim is not None and pim.deadline == "published"
         audits: dict[Command, Audit] = {
             Command.ACT: self._activate,
             Command.PRE: self._precharge,
@@ -139,7 +142,10 @@ class Rows:
             yield Finding("row open", f"{issue} needs row {issue.row}, but the bank has {_held(held)}")
 
     def _all_banks(self, issue: Issue) -> Iterator[Finding]:
+        """Published: a refresh may come between the last PIM_MAC and its PIM_READ, which needs no row."""
         row = self.tile.row
+        if self.may_be_cut and issue.command == Command.PIM_READ:
+            return
         if row != CLOSED and self.pim.count(row) != len(self.pim):
             bank = next(bank for bank, held in enumerate(self.pim) if held != row)
             state = f"bank {bank} has {_held(self.pim[bank])}"
@@ -151,9 +157,12 @@ class Rows:
         self.memory[issue.bank] = issue.row
 
     def _activate_group(self, issue: Issue) -> Iterator[Finding]:
+        """Published: banks that hold the row may stay open if another one is closed; memory may open a cut tile's."""
         banks = self.geometry.group_of(issue.bank)
-        yield from self._needs_closed(issue, "PIM", self.pim, banks)
-        yield from self._needs_other_row(issue, "memory", self.memory, banks)
+        others = [bank for bank in banks if not self.reopens or self.pim[bank] != issue.row]
+        yield from self._needs_closed(issue, "PIM", self.pim, others or banks)
+        if not (self.may_be_cut and self.tile.cut):
+            yield from self._needs_other_row(issue, "memory", self.memory, banks)
         for bank in banks:
             self.pim[bank] = issue.row
 

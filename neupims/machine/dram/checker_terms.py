@@ -119,9 +119,14 @@ class Clocks:
 
     @classmethod
     def of(cls, memory: MemorySpec) -> Self:
-        """Timing of `memory`, each parameter rounded up to whole cycles; two beats per clock."""
+        """Timing of `memory`, each parameter rounded up to whole cycles; two beats per clock.
+
+        A rank with one bank group has none: tCCD_S holds between all its column accesses.
+        """
         timing = memory.timing.model_dump()
         counts = {name[2:-3]: cycles(ns, memory.clock_ghz) for name, ns in timing.items()}
+        if memory.organization.bank_groups == 1:
+            counts["ccd_l"] = counts["ccd_s"]
         return cls(burst=-(-memory.organization.burst_length // 2), **counts)
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from neupims.hardware.pim import PimSpec
 from neupims.isa.commands import Command
+from neupims.machine.dram.checker_gaps import skips_own_group
 from neupims.machine.dram.checker_terms import NEVER, Clocks, Finding, Geometry, Issue
 
 WINDOW = 4
@@ -54,10 +55,15 @@ class ActivationWindow:
 
 
 class DataBus:
-    """Bursts do not overlap, and a result, which comes from all ranks, keeps tRTRS from any other read."""
+    """Bursts do not overlap, and a result, which comes from all ranks, keeps tRTRS from any other read.
 
-    def __init__(self, clocks: Clocks, pim: PimSpec | None) -> None:
-        self.clocks = clocks
+    Where MACs, as published, keep no gap to any access (one bank group), their results may overlap other bursts.
+    """
+
+    def __init__(self, clocks: Clocks, geometry: Geometry, pim: PimSpec | None) -> None:
+        self.clocks, self.ranks = clocks, geometry.ranks
+        grouped = geometry.banks_per_rank > geometry.banks_per_group
+        self.shared = pim is None or grouped or not skips_own_group(pim)
         self.after_macs = pim is not None and pim.gemv_end == "last_mac"
         self.adder_tree = pim.adder_tree_macs if pim else 0
         self.bursts: deque[tuple[int, Issue]] = deque()
@@ -71,7 +77,7 @@ class DataBus:
         is_result = issue.command in (Command.PIM_READ, Command.PIM_GEMV)
         for kind in (self.bursts, self.results):
             self._forget(kind, issue.cycle)
-            for other_start, other in kind:
+            for other_start, other in kind if self.shared or is_result == (kind is self.results) else ():
                 yield from self._clash(issue, start, other, other_start, is_result != (kind is self.results))
         (self.results if is_result else self.bursts).append((start, issue))
 
@@ -94,7 +100,7 @@ class DataBus:
 
     def _clash(self, issue: Issue, start: int, other: Issue, other_start: int, mixed: bool) -> Iterator[Finding]:
         apart = abs(start - other_start)
-        turn = self.after_macs and mixed and Command.WR not in (issue.command, other.command)
+        turn = self.after_macs and mixed and self.ranks > 1 and Command.WR not in (issue.command, other.command)
         need = self.clocks.burst + (self.clocks.rtrs if turn else 0)
         if apart < need:
             rule = "result bus" if turn else "data bus"

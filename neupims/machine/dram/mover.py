@@ -40,6 +40,16 @@ def _tile_goes_first(channel: Channel) -> bool:
     return channel.blocked and channel.ordered and channel.state.pim_mode
 
 
+def _tile_starves(channel: Channel) -> bool:
+    """Two row buffers: an open tile whose next command has not moved yet; banks may wait for it.
+
+    Published: a read that goes first because of its address holds it back, for good if that read waits for the tile.
+    """
+    state = channel.state
+    waits = state.tile_open and not state.pim_commands and bool(state.pim_waiting)
+    return channel.dual and channel.ordered and waits
+
+
 def _has_room(channel: Channel, bank: int) -> bool:
     if channel.blocked and channel.state.pim_commands:
         return False
@@ -81,6 +91,8 @@ def _start_draining(channel: Channel, held: bool) -> None:
 
 def _queue_to_serve(channel: Channel, held: bool) -> list[Access] | list[Access | PimTransaction]:
     state = channel.state
+    if _tile_starves(channel):
+        return state.pim_waiting
     if state.locked is not None or _tile_goes_first(channel):
         return state.reads
     if channel.blocked or held or not state.pim_waiting:

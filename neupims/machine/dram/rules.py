@@ -81,7 +81,7 @@ PIM = (
     *_rules("channel", "PIM_MAC", "PIM_READ", "max(tMAC, n * tTREE)"),
     *_rules("channel", "PIM_MAC", "WR", "tRTW"),
     *_rules("channel", "PIM_READ", "PIM_MAC PIM_READ PIM_GWRITE", "tCCDO"),
-    *_rules("channel", "PIM_READ", "RD", "tBURST + tRTRS"),
+    *_rules("channel", "PIM_READ", "RD", "max(tCCDO, tBURST + tRTRS)"),
     *_rules("channel", "PIM_READ", "WR", "tRTW"),
     *_rules("channel", "PIM_READ", "PIM_ACT", "tRTP + tRP"),
     *_rules("channel", "PIM_GEMV", "PIM_GEMV", "tMAC * (max(n, nTREE) + 1)"),

@@ -112,7 +112,6 @@ PIM_GATES = [
     (PUBLISHED, "PIM_ACT 0 b0 r7; PIM_ACT ? b4 r7", 30, {"tFAW"}),
     (PUBLISHED, "ACT 0 b0 r5; ACT 4 b4 r5; PIM_ACT 8 b8 r5; ACT 38 b1 r5; ACT 42 b5 r5; ACT ? b2 r5", 46, {"tRRD_S"}),
     (SINGLE, "ACT 0 b0 r5; PRE 34 b0; PIM_ACT ? b0 r7", 48, {"tRC", "tRP"}),
-    (SINGLE | PUBLISHED, "ACT 0 b0 r5; PRE 34 b0; PIM_ACT ? b0 r7", 48, {"tRC"}),
     # row timing of the PIM side
     ({}, "PIM_ACT 0 b0 r7; PIM_PRE ? b2", 34, {"tRAS"}),
     (WITH_GROUP, "PIM_ACT 0 b0 r7; PIM_PRE ? b0", 34, {"tRAS"}),
@@ -302,6 +301,76 @@ def test_group_activation_keeps_row_to_row_distance_where_the_window_is_short(sw
     text = "PIM_ACT 0 b0 r7; PRE 34 b1; ACT ? b1 r5" if gate == 48 else "PIM_ACT 0 b0 r7; ACT ? b1 r5"
     assert rules(text, switches, gate, faw=2) == set()
     assert rules(text, switches, gate - 1, faw=2) == ({"tRC", "tRP"} if gate == 48 else {"tRRD_L"})
+
+
+@pytest.mark.parametrize(
+    ("switches", "gate", "broken"), [(SINGLE, 51, {"tRC", "tRP"}), (SINGLE | PUBLISHED, 48, {"tRC"})]
+)
+def test_published_group_activation_waits_for_one_bank_of_its_group(switches, gate, broken):
+    text = each("ACT", 0, range(4), "r5") + each("PRE", 34, range(4)) + "PIM_ACT ? b0 r7"
+    assert rules(text, switches, gate, rrd_s=1, rrd_l=1, faw=2) == set()
+    assert rules(text, switches, gate - 1, rrd_s=1, rrd_l=1, faw=2) == broken
+
+
+def test_published_group_activation_leaves_banks_open_that_have_its_row():
+    text = "ACT 0 b0 r7; ACT 6 b1 r7; PIM_ACT 60 b0 r7"
+    assert rules(text, SINGLE | PUBLISHED) == set()
+    assert rules(text, SINGLE) == {"bank closed"}
+    assert rules(text.replace("b1 r7", "b1 r8"), SINGLE | PUBLISHED) == {"bank closed"}
+    every = each("ACT", 0, range(4), "r7")
+    assert rules(every + "PIM_ACT 90 b0 r7", SINGLE | PUBLISHED, rrd_l=1, rrd_s=1, faw=2) == {"bank closed"}
+
+
+CUT = OPEN + "PIM_MAC 206; PIM_MAC 208;" + each("PIM_PRE", 240, range(16)) + "REF 300 b0;"
+
+
+def test_published_refresh_may_cut_a_tile():
+    """What the cut leaves behind: a result without a row, and a row that memory opens before PIM does."""
+    cut = STEPWISE | {"deadline": "published"}
+    assert rules(CUT + "PIM_READ 310", cut) == set()
+    assert rules(CUT + "PIM_MAC 310", cut) == {"row open"}
+    assert rules(CUT + "ACT 560 b0 r7; PIM_ACT 600 b0 r7", cut) == set()
+    assert rules(CUT.replace("REF 300 b0;", "") + "ACT 560 b0 r7; PIM_ACT 600 b0 r7", cut) == {"row in one buffer"}
+    assert rules(CUT + "PIM_READ 310; ACT 560 b0 r7; PIM_ACT 600 b0 r7", STEPWISE) == {
+        "tile cut",
+        "row open",
+        "row in one buffer",
+    }
+
+
+def one_group(text, switches, at=None, **organization):
+    """Rules broken on a memory whose ranks have one bank group of four banks."""
+    spec = memory()
+    shape = spec.organization.model_dump() | {"bank_groups": 1} | organization
+    return {
+        v.rule
+        for v in check_trace(
+            parse(text, at), spec.model_copy(update={"organization": Organization(**shape)}), pim(**switches)
+        )
+    }
+
+
+def test_a_rank_with_one_bank_group_has_none():
+    """tCCD_S holds between all columns, and MACs as published, which pass over their own group, keep no gap."""
+    reads = "ACT 0 b0 r5; RD 20 b0 r5; RD ? b0 r5"
+    narrow = {"burst_length": 2, "row_bytes": 1024}
+    assert one_group(reads, {}, 21, **narrow) == set()
+    opened = "ACT 0 b4 r5; PIM_HEADER 100 r7 n8; PIM_ACT 101 b0 r7; PIM_ACT 102 b4 r7;"
+    for before in ("RD 200 b4 r5", "WR 200 b4 r5"):
+        text = f"{opened} {before}; PIM_GEMV 201 n8"
+        assert one_group(text, {"column_gaps": "published", "gemv_end": "issue"}) == set()
+        assert one_group(text, {}) & {"tCCD_S", "tWTR_L"}
+
+
+def test_a_result_keeps_its_distance_from_reads_of_other_ranks():
+    text = (
+        "ACT 0 b4 r5; PIM_HEADER 100 r7 n1; PIM_ACT 101 b0 r7; PIM_ACT 102 b4 r7; PIM_MAC 206; RD 230 b4 r5; PIM_READ ?"
+    )
+    assert one_group(text, STEPWISE, 234) == set()
+    assert one_group(text, STEPWISE, 233) == {"result bus"}
+    alone = "ACT 0 b1 r5; PIM_HEADER 100 r7 n1; PIM_ACT 101 b0 r7; PIM_MAC 206; RD 230 b1 r5; PIM_READ ?"
+    assert one_group(alone, STEPWISE, 232, ranks=1) == set()
+    assert one_group(alone, STEPWISE, 231, ranks=1) == {"data bus"}
 
 
 def test_gwrite_inside_a_tile_is_no_place_for_it_and_still_keeps_its_gap():
