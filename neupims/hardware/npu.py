@@ -73,6 +73,10 @@ class NpuSpec(Spec):
     scratchpad: Scratchpad
     interconnect_cycles: NonNegativeInt = 1
     """Cycles of the NPU clock between core and memory controller, each way."""
+    operator_gap_cycles: NonNegativeInt = 0
+    """Cycles from the end of an operator to the first request of the next."""
+    stage_gap_cycles: NonNegativeInt = 0
+    """Cycles from the end of a stage to the start of the next."""
     prefetch: Literal["stage", "operator"] = "stage"
     """How far ahead weights are fetched: over the operators of a stage, or inside one operator."""
     loads_per_cycle: PositiveInt | None = None

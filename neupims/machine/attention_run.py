@@ -105,8 +105,9 @@ class AttentionRun:
 
     def _dispatch(self, records: Records) -> None:
         key = 2 * self._logit.count
+        first = self.core.now + self.core.operator_gap_ps
         for cycles, part in departures(records, self._pim, self._memory.channels):
-            self.core.transfers.send_pim(self.core.now + self.core.transfers.clock.ps(cycles), key, part)
+            self.core.transfers.send_pim(first + self.core.transfers.clock.ps(cycles), key, part)
             key += 1
 
     def _expect(self, phase: Phase, handler: Callable[[int], None], shortest: int) -> None:
@@ -163,12 +164,12 @@ class AttentionRun:
         self._expect(self._attend, self._attend_known, 0)
 
     def _attend_known(self, block: int) -> None:
-        arrival = int(self.core.transfers.arrived[block])
-        self.core.agenda.at(arrival, (*ATTEND_RESULT, block), partial(self._sum_parts, block - self._attend.first))
-
-    def _sum_parts(self, row: int) -> None:
-        extra = int(self._attend.parts[row]) - self._whole_output
-        self._sum_rows.arrived(row, max(0, extra) * self._sum)
+        arrival, row = int(self.core.transfers.arrived[block]), block - self._attend.first
+        latency = max(0, int(self._attend.parts[row]) - self._whole_output) * self._sum
+        if latency or self._sum_rows.waits:
+            self.core.agenda.at(arrival, (*ATTEND_RESULT, block), partial(self._sum_rows.arrived, row, latency))
+        else:
+            self._row_attended(row, arrival)
 
     def _row_attended(self, row: int, time: int) -> None:
         _count_head(self._output_parts, row, self.work.heads, time)

@@ -41,6 +41,11 @@ class Core:
         """Time in picoseconds."""
         return int(self.env.now)
 
+    @property
+    def operator_gap_ps(self) -> int:
+        """Time from the start of an operator to its first request."""
+        return self.clock.ps(self.npu.operator_gap_cycles)
+
 
 def new_core(system: SystemSpec, memory: Memory, longest_window: int = LONGEST_WINDOW) -> Core:
     """A core at rest whose time begins at that of `memory`.

@@ -54,6 +54,8 @@ class StageSequence:
         for index, stage in enumerate(self.plan.stages):
             if self.progress is not None:
                 self.progress(stage.name, index, len(self.plan.stages))
+            if index and self.core.npu.stage_gap_cycles:
+                yield self.core.env.timeout(self.core.clock.ps(self.core.npu.stage_gap_cycles))
             yield from self._run_stage(stage)
         yield self.core.env.timeout(self.core.transfers.interconnect_ps)
 

@@ -27,18 +27,21 @@ class NpuProgram:
         self.core.transfers.listeners.append(self._learn)
         self.core.transfers.bounds.append(self._lookahead)
         for index, (work, run) in enumerate(zip(self.works, self._runs, strict=True)):
+            start = self.core.now
+            if self.core.operator_gap_ps:
+                yield self.core.env.timeout(self.core.operator_gap_ps)
             self._loader.open(index)
             if isinstance(work, LinkWork):
                 yield from self._communicate(work)
             else:
                 assert run is not None
-                yield from self._operate(run)
+                yield from self._operate(run, start)
         self.core.transfers.listeners.remove(self._learn)
         self.core.transfers.bounds.remove(self._lookahead)
 
-    def _operate(self, run: OperatorRun) -> Generator[Event, None, None]:
+    def _operate(self, run: OperatorRun, start: int) -> Generator[Event, None, None]:
         self._current = run
-        run.begin()
+        run.begin(start)
         yield run.finished
         self._current = None
         self.spans.append(run.span())

@@ -45,16 +45,17 @@ class OperatorRun:
 
     # Beginning and end ----------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """The operators before this one have ended."""
-        self.start = self._last_end = self.core.now
-        self._reach[0] = self.start
-        self._end = Join(3, self.start, self._finish_at)
-        self._stores.begin(self.start, self._end.count_down)
+    def begin(self, start: int) -> None:
+        """The operators before this one ended at `start`; its work may begin now."""
+        now = self.core.now
+        self.start, self._last_end = start, now
+        self._reach[0] = now
+        self._end = Join(3, now, self._finish_at)
+        self._stores.begin(now, self._end.count_down)
         if self.queue is None:
-            self._end.count_down(self.start)
+            self._end.count_down(now)
         if not len(self.work.steps):
-            self._end.count_down(self.start)
+            self._end.count_down(now)
         self.proceed()
 
     def _finish_at(self, time: int) -> None:

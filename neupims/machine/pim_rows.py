@@ -18,6 +18,9 @@ Done = Callable[[int, int], None]
 class ReadyRows:
     """Rows in the order in which their data arrive."""
 
+    waits = False
+    """Whether a row may be held up by others."""
+
     def __init__(self, count: int, core: Core, done: Done) -> None:
         self._core, self._done = core, done
 
@@ -31,6 +34,8 @@ class ReadyRows:
 
 class RowsInOrder:
     """Rows as one program."""
+
+    waits = True
 
     def __init__(self, count: int, core: Core, done: Done) -> None:
         self._core, self._done, self._count = core, done, count
