@@ -42,8 +42,8 @@ class VectorUnits(Spec):
     scalar_sqrt: PositiveInt = 1
     counts: Literal["elements", "published"] = "elements"
     """Element counts as they are, or lost (norm, add, gelu) and taken in bytes (softmax) as published."""
-    pim_rows: Literal["as_ready", "in_order"] = "as_ready"
-    """Rows of decode attention start when their data are there, or also when those before them have started."""
+    order: Literal["ready", "program"] = "ready"
+    """Rows start when their data are there; or one per cycle, none before those in front of it (published simulator)."""
 
 
 class Scratchpad(Spec):

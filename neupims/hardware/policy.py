@@ -26,6 +26,8 @@ class PolicySpec(Spec):
     """Weights, activations and KV at real addresses, or one running counter (published simulator)."""
     counter_span: Literal["share", "model"] = "share"
     """The counter starts anew after 10 E * E bytes, divided by the devices that share a layer or not."""
+    counter_order: Literal["address", "hash"] = "address"
+    """Bursts of an instruction by address, or as a hash table lists them (published simulator)."""
     stores: Literal["all", "published"] = "all"
     """Every result is written, or only those that the published simulator writes."""
     value_write: Literal["token", "none"] = "token"

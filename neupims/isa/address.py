@@ -59,6 +59,17 @@ class AddressMap:
         index = owner[which] if blocks is None else blocks[owner][which]
         return self._records(burst, -((burst - end[which]) // stride), index, write)
 
+    def linear(self, bursts: Integers) -> Integers:
+        """Byte addresses of bursts if the columns of a row followed each other: in the order row .. channel, column."""
+        columns, stride = dict(self.fields)["column"], self._column_stride
+        high, lane = np.divmod(bursts, columns * stride)
+        column, below = np.divmod(lane, stride)
+        return ((high * stride + below) * columns + column) * self.burst_bytes
+
+    def single_bursts(self, bursts: Integers, write: bool, blocks: Integers) -> NDArray[Any]:
+        """One RUN for each burst, counted from the start of the space, in the given order."""
+        return self._records(bursts, np.ones_like(bursts), blocks, write)
+
     @property
     def _column_stride(self) -> int:
         """Bursts between neighbouring columns of one row: the product of the fields below the column."""

@@ -115,17 +115,18 @@ def _stores(stores: Stores, steps: int) -> Iterator[str]:
 
 def pim_problems(work: PimWork, bounds: Bounds) -> Iterator[str]:
     """What is wrong with the programs of a sub-batch."""
+    results = work.heads * work.tiles_apart
     for request in work.requests:
-        for name, program in (("logit", request.logit), ("attend", request.attend)):
-            found = _program(program, request.channel, work.heads, bounds)
+        for name, program, count in (("logit", request.logit, work.heads), ("attend", request.attend, results)):
+            found = _program(program, request.channel, count, bounds)
             yield from (f"request {request.request}: {name}: {problem}" for problem in found)
         yield from (f"request {request.request}: {problem}" for problem in _gates(request))
-        for name, runs in (("scores", request.scores), ("output", request.output)):
-            found = _runs(runs, bounds, work.heads, write=True)
+        for name, runs, count in (("scores", request.scores, work.heads), ("output", request.output, results)):
+            found = _runs(runs, bounds, count, write=True)
             yield from (f"request {request.request}: {name}: {problem}" for problem in found)
 
 
-def _program(program: Records, channel: int, heads: int, bounds: Bounds) -> Iterator[str]:
+def _program(program: Records, channel: int, results: int, bounds: Bounds) -> Iterator[str]:
     tiles = program[program["kind"] == TILE]
     if np.any(program["channel"] != channel) or not 0 <= channel < bounds.channels:
         yield f"an instruction is not for channel {channel}"
@@ -138,8 +139,8 @@ def _program(program: Records, channel: int, heads: int, bounds: Bounds) -> Iter
         yield "a tile computes nothing"
     reports = tiles[tiles["block"] >= 0]
     reported = np.repeat(reports["block"], reports["groups"]) + _counting(reports["groups"])
-    if np.unique(reported).tolist() != list(range(heads)):
-        yield f"the heads that report are not 0 to {heads - 1}"
+    if np.unique(reported).tolist() != list(range(results)):
+        yield f"the results that are reported are not 0 to {results - 1}"
 
 
 def _gates(request: PimRequest) -> Iterator[str]:

@@ -105,14 +105,14 @@ class PimRequest:
     logit: Records
     """INSTRUCTIONs of K^T q; result blocks are 0 to heads - 1, one for each head."""
     attend: Records
-    """INSTRUCTIONs of S V; result blocks are 0 to heads - 1, one for each head."""
+    """INSTRUCTIONs of S V; result blocks are one for each head, or for each tile of each head (`tiles_apart`)."""
     scores: Records
     """RUNs that write the softmax results to the rows from which PIM_GWRITE reads them.
 
     All are block 0 and leave together, or block i holds those of head i, which leave when it is done.
     """
     output: Records
-    """RUNs that write the attention output for the projection; blocks as in `scores`."""
+    """RUNs that write the attention output for the projection; blocks as in `scores`, or one for each result block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,8 @@ class PimWork:
     requests: tuple[PimRequest, ...]
     """In the order of the batch; inside a channel this is the order of execution."""
     macs: int = 0
+    tiles_apart: int = 1
+    """Result blocks of a head in the attend programs: one, or as many as it has tiles of features."""
 
 
 @dataclass(frozen=True, slots=True)

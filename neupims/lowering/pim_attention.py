@@ -33,8 +33,12 @@ def lower_pim_attention(
     logit = logit_programs(kv, layer, requests, attention.macs_per_bank)
     attend = attend_programs(kv, layer, requests, attention.macs_per_bank)
     writes = _written(requests, attention, target)
+    tiles_apart = 1
     if isinstance(target.storage, CounterStorage):
         logit, attend = _sourceless(logit), _sourceless(attend)
+        if target.policy.stores == "published":
+            tiles_apart = geometry.value_tiles
+            _report_by_tile(attend.instructions, tiles_apart)
     rows = zip(batch, kv.channels[requests].tolist(), logit.split(), attend.split(), *writes, strict=True)
     return PimWork(
         name=name,
@@ -45,6 +49,7 @@ def lower_pim_attention(
             for request, channel, k, v, scores, output in rows
         ),
         macs=attention_macs(geometry.heads, geometry.head_dim, kv.lengths[requests]),
+        tiles_apart=tiles_apart,
     )
 
 
@@ -55,6 +60,12 @@ def attention_macs(heads: int, head_dim: int, lengths: Integers) -> int:
 
 def _sourceless(programs: Programs) -> Programs:
     return Programs(without_vector_rows(programs.instructions), programs.counts)
+
+
+def _report_by_tile(attend: Records, tiles: int) -> None:
+    """Let each tile of a head report apart: tiles follow their GWRITE."""
+    position = np.arange(len(attend)) % (1 + tiles)
+    attend["block"] = np.where(position > 0, attend["block"] * tiles + position - 1, -1)
 
 
 def _written(requests: Integers, attention: PimAttention, target: Target) -> tuple[list[Records], list[Records]]:
@@ -88,19 +99,18 @@ def _published_writes(
     """
     lengths, geometry = kv.lengths[requests], kv.geometry
     heads, size = geometry.heads, geometry.element_bytes
-    scores = _by_head(storage, np.repeat(lengths * size, heads), heads, 1)
+    scores = _by_result(storage, np.repeat(lengths * size, heads), heads)
     written = np.full(len(requests), complete) | (geometry.value_chunks(lengths) > 1)
-    tiles = 1 if complete else geometry.value_tiles
-    output = _by_head(storage, np.repeat(written * geometry.head_dim * size, heads * tiles), heads, tiles)
+    results = heads if complete else heads * geometry.value_tiles
+    output = _by_result(storage, np.repeat(written * geometry.head_dim * size, results), results)
     return scores, output
 
 
-def _by_head(storage: CounterStorage, sizes: Integers, heads: int, pieces: int) -> list[Records]:
-    """Runs of each request, whose blocks are its heads; each head has `pieces` of `sizes` bytes."""
-    head = np.arange(len(sizes)) // pieces
-    runs = storage.take(sizes[sizes > 0], head[sizes > 0], True)
-    owner, runs["block"] = np.divmod(runs["block"], heads)
-    return _parts(runs, owner, len(sizes) // (heads * pieces))
+def _by_result(storage: CounterStorage, sizes: Integers, results: int) -> list[Records]:
+    """Runs of each request, whose blocks are its results: so many bytes for each."""
+    runs = storage.take(sizes[sizes > 0], np.flatnonzero(sizes), True)
+    owner, runs["block"] = np.divmod(runs["block"], results)
+    return _parts(runs, owner, len(sizes) // results)
 
 
 def _parts(runs: Records, owner: Integers, count: int) -> list[Records]:

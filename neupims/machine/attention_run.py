@@ -7,6 +7,7 @@ the projection. Where a head leaves the banks in several parts, the vector units
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 from simpy.events import Event
 
 from neupims.events.join import Join
@@ -30,13 +31,14 @@ class AttentionRun:
         self.work, self.core, self._pim, self._memory = work, core, pim, memory.organization
         requests, transfers = work.requests, core.transfers
         self._logit = Phase([r.logit for r in requests], work.heads, transfers)
-        self._attend = Phase([r.attend for r in requests], work.heads, transfers)
+        self._attend = Phase([r.attend for r in requests], work.heads * work.tiles_apart, transfers)
         self._scores = Writes([r.scores for r in requests], transfers)
         self._output = Writes([r.output for r in requests], transfers)
         self._softmax = [self._latency("softmax", r.length) for r in requests]
         self._sum = self._latency("partial_sum", self._memory.banks)
+        self._sum_of_head = self._latency("partial_sum", work.head_dim)
         self._whole_logits = [-(-r.length // self._memory.banks) for r in requests]
-        self._whole_output = -(-work.head_dim // self._memory.banks)
+        self._whole_output = -(-work.head_dim // self._memory.banks) // work.tiles_apart
         self.finished = Event(core.env)
         self._softmax_busy = 0
 
@@ -53,18 +55,18 @@ class AttentionRun:
         self._softmax_start, self._softmax_end = NEVER, now
         self._scores_known = PendingWrites(self._scores, count, self.core, self._scored)
         self._output_known = PendingWrites(self._output, count, self.core, self._finish_at)
-        self._score_parts = self._parts(self._scores, self._part_scored)
-        self._output_parts = self._parts(self._output, self._part_attended)
-        rows = ROWS[self.core.npu.vector.pim_rows]
-        self._softmax_rows = rows(self._logit.count, self.core, self._row_scored)
-        self._sum_rows = rows(self._attend.count, self.core, self._row_attended)
+        self._score_parts = self._parts(self._scores, self._logit.results, self._part_scored)
+        self._output_parts = self._parts(self._output, self._attend.results, self._part_attended)
+        rows, added = ROWS[self.core.npu.vector.order], np.flatnonzero(self._attend.parts > self._whole_output)
+        self._softmax_rows = rows(range(self._logit.count), self.core, self._row_scored)
+        self._sum_rows = rows(added.tolist(), self.core, self._row_attended)
         ORDERS[self.core.system.policy.attention_order](self)
 
-    def _parts(self, writes: Writes, action: Callable[[int, int, int], None]) -> list[list[Join]]:
-        """For each request, a join over the heads of each part of its writes."""
-        heads, now = self.work.heads, self.core.now
+    def _parts(self, writes: Writes, results: int, action: Callable[[int, int, int], None]) -> list[list[Join]]:
+        """For each request, a join over the results of each part of its writes."""
+        now = self.core.now
         return [
-            [Join(heads // parts, now, partial(action, request, part)) for part in range(parts)]
+            [Join(results // parts, now, partial(action, request, part)) for part in range(parts)]
             for request, parts in enumerate(writes.parts)
         ]
 
@@ -104,7 +106,7 @@ class AttentionRun:
         self._dispatch(pipelined(self.work.requests, self._logit, self._attend, self._scores))
 
     def _dispatch(self, records: Records) -> None:
-        key = 2 * self._logit.count
+        key = self._logit.count + self._attend.count
         first = self.core.now + self.core.operator_gap_ps
         for cycles, part in departures(records, self._pim, self._memory.channels):
             self.core.transfers.send_pim(first + self.core.transfers.clock.ps(cycles), key, part)
@@ -141,7 +143,7 @@ class AttentionRun:
         self._softmax_rows.arrived(row, latency)
 
     def _row_scored(self, row: int, time: int) -> None:
-        _count_head(self._score_parts, row, self.work.heads, time)
+        _count_down(self._score_parts, row, self._logit.results, time)
 
     def _part_scored(self, request: int, part: int, time: int) -> None:
         self._softmax_end = max(self._softmax_end, time)
@@ -165,23 +167,29 @@ class AttentionRun:
 
     def _attend_known(self, block: int) -> None:
         arrival, row = int(self.core.transfers.arrived[block]), block - self._attend.first
-        latency = max(0, int(self._attend.parts[row]) - self._whole_output) * self._sum
-        if latency or self._sum_rows.waits:
+        latency = self._sum_latency(int(self._attend.parts[row]) - self._whole_output)
+        if latency:
             self.core.agenda.at(arrival, (*ATTEND_RESULT, block), partial(self._sum_rows.arrived, row, latency))
         else:
             self._row_attended(row, arrival)
 
+    def _sum_latency(self, extra: int) -> int:
+        """Cycles that add `extra` parts; as published, one addition of all parts of a head."""
+        if extra > 0 and self.core.npu.vector.counts == "published":
+            return self._sum_of_head
+        return max(0, extra) * self._sum
+
     def _row_attended(self, row: int, time: int) -> None:
-        _count_head(self._output_parts, row, self.work.heads, time)
+        _count_down(self._output_parts, row, self._attend.results, time)
 
     def _part_attended(self, request: int, part: int, time: int) -> None:
-        self._output_known.send(request, part, time, key=self._logit.count + request * self.work.heads + part)
+        self._output_known.send(request, part, time, key=self._logit.count + request * self._attend.results + part)
 
 
-def _count_head(parts: list[list[Join]], row: int, heads: int, time: int) -> None:
-    request, head = divmod(row, heads)
+def _count_down(parts: list[list[Join]], row: int, results: int, time: int) -> None:
+    request, result = divmod(row, results)
     joins = parts[request]
-    joins[head * len(joins) // heads].count_down(time)
+    joins[result * len(joins) // results].count_down(time)
 
 
 class PendingWrites:

@@ -18,17 +18,17 @@ Ints = NDArray[np.int64]
 
 
 class Phase:
-    """The logit or the attend part of all requests: one result block for each request and head."""
+    """The logit or the attend part of all requests, each with so many result blocks."""
 
-    def __init__(self, programs: Sequence[Records], heads: int, transfers: Transfers) -> None:
-        self.heads = heads
-        self.count = len(programs) * heads
+    def __init__(self, programs: Sequence[Records], results: int, transfers: Transfers) -> None:
+        self.results = results
+        self.count = len(programs) * results
         sizes = [len(program) for program in programs]
         self._ends = np.cumsum([0, *sizes])
         self._records = np.concatenate([np.empty(0, INSTRUCTION), *programs])
         owner = np.repeat(np.arange(len(programs)), sizes)
         reports = self._records["block"] >= 0
-        self._records["block"][reports] += (owner[reports] * heads).astype(np.int32)
+        self._records["block"][reports] += (owner[reports] * results).astype(np.int32)
         self.parts = self._count_parts()
         self.first = transfers.register(self.parts)
         self._records["block"][reports] += self.first
@@ -58,7 +58,7 @@ class Phase:
 
     def request_of(self, block: int) -> int:
         """Which request a result block belongs to."""
-        return (block - self.first) // self.heads
+        return (block - self.first) // self.results
 
 
 class Writes:

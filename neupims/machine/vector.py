@@ -136,11 +136,18 @@ class VectorPool:
         return None
 
     def _run_at_once(self, work: Rows) -> None:
+        """Published: on the first idle unit, else on the first of all."""
+        now = self._now
         while work.left:
-            self._start(work, max(self._now + work.latency, self._free[0] + 1))
+            unit = next((unit for unit, end in enumerate(self._free) if end <= now), 0)
+            self._free[unit] = end = max(now + work.latency, self._free[unit] + 1)
+            self._count(work, end)
 
     def _start(self, work: Rows, end: int) -> None:
         heapreplace(self._free, end)
+        self._count(work, end)
+
+    def _count(self, work: Rows, end: int) -> None:
         work.end = max(work.end, end)
         work.left -= 1
         if work.left == 0:

@@ -84,7 +84,7 @@ def test_the_authors_differ_in_their_switches() -> None:
     link = {"bandwidth_gb_s", "latency_us", "energy_pj_per_bit"}
     common = {f"pim.{key}" for key in timing} | {f"processor.arrays.{key}" for key in arrays}
     common |= {f"policy.{key}" for key in policy} | {"processor.vector.counts", "processor.prefetch"}
-    common |= {"processor.vector.pim_rows", "pim.front_end.path"}
+    common |= {"processor.vector.order", "pim.front_end.path"}
     common |= {f"link.{key}" for key in link} | {"policy.interleaving_auto"}
     rate = "pim.front_end.per_cycle"
     assert differing(load_system("neupims"), load_system("neupims-authors")) == common | {rate}
