@@ -107,7 +107,8 @@ ROW_TIMING = {
         *_rules("group", "PIM_ACT", "PRE", "tRAS"),
         *_rules("bank", "PRE", "PIM_ACT", "tRP"),
         *_rules("rank", "ACT", "PIM_MAC PIM_GEMV", "tRCD"),
-        *_rules("group", "PIM_ACT", "RD WR PIM_GWRITE", "tRCD"),
+        *_rules("group", "PIM_ACT", "RD PIM_GWRITE", "tRCD"),
+        *_rules("group", "PIM_ACT", "WR", "tRCDWR"),
     ),
 }
 ACTIVATION_WINDOW = {"separate": _rules("rank", "PIM_ACT", "ACT", "tFAW"), "shared": ()}
@@ -126,6 +127,7 @@ GEMV_END = {
             "tMAC * max(n, nTREE) - tBURST - tRTRS + 1",
             until="tMAC * max(n, nTREE) + tBURST + tRTRS - 1",
         ),
+        *_rules("other_ranks", "RD", "PIM_GEMV", "tBURST + tRTRS - tMAC * nTREE"),
         *_rules("channel", "PIM_GEMV", "WR", "tMAC * max(n, nTREE) + tRTW"),
         *_rules("channel", "PIM_GEMV", "PIM_GWRITE", "tMAC * (max(n, nTREE) + 1)"),
         *_rules("channel", "PIM_GEMV", "PIM_ACT", "tMAC * (max(n, nTREE) + 1) + tRTP + tRP"),
