@@ -7,6 +7,7 @@ import numpy as np
 
 from neupims.isa.outline import Operators
 from neupims.isa.work import LinkWork, NpuWork, PimWork
+from neupims.lowering.chain_attention import lower_chain_attention, lower_reshaping
 from neupims.lowering.collective import all_reduce
 from neupims.lowering.decoder import Shard
 from neupims.lowering.gemm import Operands, lower_gemm
@@ -159,10 +160,37 @@ def pim_attention(layer: Layer, cache: KvRows, batch: Batch) -> PimWork:
     return lower_pim_attention(name, batch, layer.tokens.first, layer.index, attention, device.target)
 
 
-def stream_attention(layer: Layer, cache: LinearCache) -> NpuWork:
-    """Decode attention on the NPU."""
-    acts, shard, tokens = layer.device.activations, layer.device.shard, layer.tokens
-    attention = StreamAttention(
+def stream_attention(layer: Layer, cache: LinearCache) -> Program:
+    """Decode attention on the NPU, all arrays at a time."""
+    span = (layer.tokens.first, layer.tokens.end)
+    return (lower_stream_attention(layer.name("attention"), span, _streams(layer, cache), layer.device.target),)
+
+
+def chain_attention(layer: Layer, cache: LinearCache) -> Program:
+    """Decode attention on the NPU, head after head; each request's tensors are split before it and joined behind it."""
+    tokens, target = layer.tokens, layer.device.target
+    name, span = layer.name("attention"), (tokens.first, tokens.end)
+    attention = lower_chain_attention(name, span, _streams(layer, cache), target)
+    if not target.npu.reshape_cycles:
+        return (attention,)
+    pieces = 1 + tokens.count
+    return (
+        lower_reshaping(layer.name("attention.split"), pieces, target.npu),
+        attention,
+        lower_reshaping(layer.name("attention.join"), pieces, target.npu),
+    )
+
+
+NPU_ATTENTION: dict[str, Callable[[Layer, LinearCache], Program]] = {
+    "stream": stream_attention,
+    "chain": chain_attention,
+}
+"""By policy.attention."""
+
+
+def _streams(layer: Layer, cache: LinearCache) -> StreamAttention:
+    acts, shard = layer.device.activations, layer.device.shard
+    return StreamAttention(
         heads=shard.heads,
         head_dim=shard.head_dim,
         qkv=acts.qkv,
@@ -172,8 +200,6 @@ def stream_attention(layer: Layer, cache: LinearCache) -> NpuWork:
         lengths=cache.lengths,
         first_row=cache.first_row,
     )
-    span = (tokens.first, tokens.end)
-    return lower_stream_attention(layer.name("attention"), span, attention, layer.device.target)
 
 
 def embedding_part(device: Device, tokens: Tokens, positions: Integers) -> Program:

@@ -13,6 +13,7 @@ from neupims.isa.work import PimWork, Plan, Stage
 from neupims.lowering.decoder import DecoderShape, Shard, shard
 from neupims.lowering.kv import KvRows
 from neupims.lowering.layer import (
+    NPU_ATTENTION,
     PARTS,
     Device,
     Layer,
@@ -21,7 +22,6 @@ from neupims.lowering.layer import (
     embedding_part,
     head_part,
     pim_attention,
-    stream_attention,
 )
 from neupims.lowering.memory_map import address_map
 from neupims.lowering.placement import place
@@ -101,6 +101,8 @@ CACHES = {
     ("pim", "counter"): "published",
     ("stream", "placed"): "linear",
     ("stream", "counter"): "linear",
+    ("chain", "placed"): "linear",
+    ("chain", "counter"): "linear",
 }
 """Where the KV cache lies, by policy.attention and policy.addresses."""
 
@@ -118,8 +120,10 @@ def npu_of(system: SystemSpec) -> tuple[NpuSpec, MemorySpec]:
 def _storage(system: SystemSpec, part: Shard, memory: MemorySpec) -> Storage:
     if system.policy.addresses == "placed":
         return PlacedStorage()
-    wrap = PUBLISHED_WRAP * part.width * part.attention_width
-    return CounterStorage(address_map(memory), wrap, part.element_bytes)
+    shared = part.attention_width if system.policy.counter_span == "share" else part.width
+    wrap = PUBLISHED_WRAP * part.width * shared
+    hashed = system.policy.counter_order == "hash"
+    return CounterStorage(address_map(memory), wrap, part.element_bytes, hashed=hashed)
 
 
 def _spans(sub_batches: Sequence[Batch]) -> list[Tokens]:
@@ -136,7 +140,8 @@ def _stage(device: Device, outline: StageOutline, spans: list[Tokens], sub_batch
     if isinstance(cache, KvRows):
         return Stage(outline.name, npu, _pim(device, cache, outline.attention, spans, sub_batches))
     layers = [Layer(device, part.layer, spans[part.sub_batch]) for part in outline.attention]
-    return Stage(outline.name, (*npu, *(stream_attention(layer, cache) for layer in layers)))
+    lower = NPU_ATTENTION[device.target.policy.attention]
+    return Stage(outline.name, sum((lower(layer, cache) for layer in layers), npu))
 
 
 def _pim(

@@ -60,6 +60,7 @@ class Loader:
         self._round = 0
         self._out: list[tuple[Ints, Ints]] = []
         self._sent = 0
+        self._free_at = 0
         memory = core.system.memory
         assert memory is not None
         per_cycle = memory.organization.channels * memory.organization.bus_bits // 4
@@ -113,8 +114,13 @@ class Loader:
         self.core.agenda.at(time, (LOADER,), self.pump)
 
     def _send(self, queue: LoadQueue, chosen: Ints) -> None:
-        self._sent += 1
-        self.core.transfers.send(self.core.now, self._sent, queue.take(chosen), NPU_PORT)
+        rate = self.core.npu.loads_per_cycle or len(chosen)
+        for part in np.split(chosen, range(rate, len(chosen), rate)):
+            self._sent += 1
+            time = max(self.core.now, self._free_at)
+            self.core.transfers.send(time, self._sent, queue.take(part), NPU_PORT)
+            if self.core.npu.loads_per_cycle is not None:
+                self._free_at = time + self.core.clock.period_ps
 
     # Ahead of time --------------------------------------------------------------------------
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from neupims.events.probes import BusyTime
 from neupims.isa.work import NpuWork
 from neupims.machine import systolic
+from neupims.machine.chain_steps import ChainSteps, Ended
 from neupims.machine.core import Core
 from neupims.machine.ranks import ROWS_OF_NPU
 from neupims.machine.vector import row_latency
 
 Ints = NDArray[np.int64]
-Ended = Callable[[slice, Ints], None]
 
 
 class ArraySteps:
@@ -58,6 +58,8 @@ class VectorSteps:
         size = core.npu.element_bytes
         each = [row_latency(work.kind, int(n), core.npu.vector, size) for n in elements]
         self._latency = np.array(each, np.int64)[which] if each else np.empty(0, np.int64)
+        self._in_order = core.npu.vector.order == "program"
+        self._next_start = self._next_end = 0
 
     def delay(self, waiting: int, cause: int) -> int:
         """Least cycles from the arrival of step `waiting`'s operands to the end of step `cause`, not before it."""
@@ -69,7 +71,11 @@ class VectorSteps:
         return self._core.clock.ps(int((self._latency * self._rows).sum()))
 
     def issue(self, part: slice, ready: Ints, ended: Ended) -> None:
-        """Give the steps `part` to the units when their operands have arrived."""
+        """Give the steps `part` to the units when their operands have arrived; in program order, one per cycle."""
+        if self._in_order:
+            turns = np.arange(len(ready)) * self._core.clock.period_ps
+            ready = np.maximum.accumulate(np.maximum(ready, self._next_start) - turns) + turns
+            self._next_start = int(ready[-1]) + self._core.clock.period_ps
         cuts = np.flatnonzero(np.diff(ready)) + 1
         edges = [0, *cuts.tolist(), len(ready)]
         for low, high in pairwise(edges):
@@ -82,7 +88,19 @@ class VectorSteps:
             self._core.vector.run(count, latency, "npu", partial(self._tell, step, ended))
 
     def _tell(self, step: int, ended: Ended, end: int) -> None:
-        ended(slice(step, step + 1), np.array([self._core.clock.ps(end)]))
+        time = self._core.clock.ps(end)
+        if self._in_order:
+            time = max(time, self._next_end)
+            self._next_end = time + self._core.clock.period_ps
+        ended(slice(step, step + 1), np.array([time]))
 
 
-UNITS: dict[str, type[ArraySteps] | type[VectorSteps]] = {"array": ArraySteps, "vector": VectorSteps}
+def array_steps(work: NpuWork, core: Core) -> ArraySteps | ChainSteps:
+    """Steps on the arrays alone, or in turn with a vector unit where some steps have rows."""
+    return (ChainSteps if work.steps["rows"].any() else ArraySteps)(work, core)
+
+
+UNITS: dict[str, Callable[[NpuWork, Core], ArraySteps | ChainSteps | VectorSteps]] = {
+    "array": array_steps,
+    "vector": VectorSteps,
+}

@@ -3,7 +3,8 @@
 A step streams vectors past a stationary operand. Its latency is fill + drain + stream, the next step
 follows after the longer of the stream and the load of the next stationary block (double buffered) or
 after both (single buffered). With `folded`, the timing is that of the published simulator, where
-one pipeline stands for all arrays (a step of 128 x 128 x 128 streams 128 / 8 = 16 vectors).
+one pipeline stands for all arrays (a step of 128 x 128 x 128 streams 128 / 8 = 16 vectors); with
+`preload: drained`, that of its branch for the NPU without PIM.
 """
 
 from collections.abc import Callable
@@ -51,6 +52,8 @@ def array_timing(steps: Records, arrays: SystolicArrays, dataflow: Dataflow) -> 
     Weight and activation stationary: latency = rows + columns - 2 + stream. Output stationary: the
     results leave after the stream (= K), rows cycles more.
     """
+    if arrays.folded and arrays.preload == "drained":
+        return _drained(steps, arrays)
     stream, preload = steps["stream"].astype(np.int64), steps["preload"].astype(np.int64)
     drain = arrays.rows if dataflow == "output_stationary" else 0
     exposed = preload
@@ -62,6 +65,14 @@ def array_timing(steps: Records, arrays: SystolicArrays, dataflow: Dataflow) -> 
     behind = np.maximum(preload, drain)
     interval = np.maximum(before, behind) if arrays.double_buffered or arrays.folded else before + behind
     return ArrayTiming(interval, arrays.rows + arrays.columns - 2 + stream + drain, exposed)
+
+
+def _drained(steps: Records, arrays: SystolicArrays) -> ArrayTiming:
+    """A step with a preload starts when the one before it has left the arrays: rows + columns - 1 + stream later."""
+    stream, preload = steps["stream"].astype(np.int64), steps["preload"].astype(np.int64)
+    latency = arrays.rows + arrays.columns - 1 + stream
+    busy = np.where(preload[1:] > 0, latency[:-1], stream[:-1])
+    return ArrayTiming(np.concatenate((preload[:1], busy)), latency, preload)
 
 
 def intervals(steps: Records, arrays: SystolicArrays, dataflow: Dataflow) -> tuple[Cycles, Cycles]:

@@ -11,7 +11,7 @@ from neupims.request import Batch, Request
 from neupims.results.record import Run
 from neupims.simulate import compare, plan, simulate
 
-SYSTEMS = ("gpu-a100", "npu-only", "npu-pim", "neupims", "npu-pim-authors", "neupims-authors")
+SYSTEMS = ("gpu-a100", "npu-only", "npu-pim", "neupims", "npu-pim-authors", "neupims-authors", "npu-only-authors")
 LENGTHS = (40, 70, 600, 130)
 BATCH: Batch = tuple(Request(index, length, index % 3) for index, length in enumerate(LENGTHS))
 TP = 16

@@ -9,7 +9,7 @@ from neupims.hardware.load import load_system
 from neupims.hardware.npu import NpuSpec
 from neupims.hardware.system import SystemSpec
 
-SYSTEMS = ["gpu-a100", "neupims", "neupims-authors", "npu-only", "npu-pim", "npu-pim-authors"]
+SYSTEMS = ["gpu-a100", "neupims", "neupims-authors", "npu-only", "npu-only-authors", "npu-pim", "npu-pim-authors"]
 PCIE_GB_S = 63
 """32 GT/s on 16 lanes, 128 of 130 bits data, per direction."""
 
@@ -51,8 +51,10 @@ def test_peaks_of_a_device(name: str) -> None:
 
 
 def test_one_memory_for_all_npu_systems() -> None:
-    systems = [load_system(name) for name in SYSTEMS if name != "gpu-a100"]
+    systems = [load_system(name) for name in SYSTEMS if name not in ("gpu-a100", "npu-only-authors")]
     assert all(a.memory == b.memory for a, b in pairwise(systems))
+    plain = differing(load_system("npu-only"), load_system("npu-only-authors"))
+    assert {key for key in plain if key.startswith("memory")} == {"memory.controller.outstanding"}
 
 
 def test_one_link_for_the_four_compared_and_the_published_one_for_the_authors() -> None:
@@ -89,6 +91,14 @@ def test_the_authors_differ_in_their_switches() -> None:
     rate = "pim.front_end.per_cycle"
     assert differing(load_system("neupims"), load_system("neupims-authors")) == common | {rate}
     assert differing(load_system("npu-pim"), load_system("npu-pim-authors")) == common | {rate, "pim.front_end.scope"}
+
+
+def test_the_authors_npu_without_pim_differs_from_their_others_in_its_branch() -> None:
+    found = differing(load_system("neupims-authors"), load_system("npu-only-authors"))
+    arrays = {f"processor.arrays.{key}" for key in ("preload", "starts_in_past", "vector_preload")}
+    policy = {f"policy.{key}" for key in ("attention", "counter_span", "interleaving")}
+    own = {"processor.loads_per_cycle", "processor.reshape_cycles", "memory.controller.outstanding"}
+    assert {key for key in found if not key.startswith("pim")} == arrays | policy | own
 
 
 def test_the_authors_scratchpad_halves_are_68_7_megabytes() -> None:
