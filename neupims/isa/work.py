@@ -18,8 +18,7 @@ STEP = np.dtype(
         ("loads", np.int32),  # this many of the first loads must have arrived
         ("stream", np.int32),  # array: vectors streamed through each array; vector unit: elements of one row
         ("preload", np.int32),  # array: rows of stationary operand to load first, 0 keeps the present one
-        ("rows", np.int32),  # vector unit: rows of this step, spread over the units; array: 1 for a step of
-        # `stream` cycles on a vector unit, which waits for the step before it and the next one for it
+        ("rows", np.int32),  # vector unit: rows of this step, spread over the units; see also NpuWork.chain
         ("frees", np.int64),  # scratchpad bytes that are free once the step has ended
     ]
 )
@@ -64,6 +63,8 @@ class NpuWork:
     loads: Loads
     stores: Stores
     dataflow: Dataflow = "weight_stationary"
+    chain: bool = False
+    """Steps of an array operator with `rows` take `stream` cycles of a vector unit, after and before their neighbours."""
     macs: int = 0
     other_ops: int = 0
 

@@ -69,6 +69,7 @@ def lower_chain_attention(name: str, tokens: tuple[int, int], attention: StreamA
         name=name,
         kind="attention",
         unit="array",
+        chain=True,
         steps=_steps(heads, fetched, attention.head_dim, target),
         loads=loads(target.storage, fetched, early, size),
         stores=stores(target.storage, _stored(heads, attention, complete), last, size),
@@ -81,7 +82,7 @@ def lower_reshaping(name: str, pieces: int, npu: NpuSpec) -> NpuWork:
     """`pieces` views that nothing moves for, each of which the control of the published simulator takes up in turn."""
     step = np.zeros(1, STEP)
     step["stream"], step["rows"] = pieces * npu.reshape_cycles, 1
-    return NpuWork(name, "reshape", "array", step, Loads(), Stores())
+    return NpuWork(name, "reshape", "array", step, Loads(), Stores(), chain=True)
 
 
 def _heads(

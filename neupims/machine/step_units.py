@@ -96,8 +96,8 @@ class VectorSteps:
 
 
 def array_steps(work: NpuWork, core: Core) -> ArraySteps | ChainSteps:
-    """Steps on the arrays alone, or in turn with a vector unit where some steps have rows."""
-    return (ChainSteps if work.steps["rows"].any() else ArraySteps)(work, core)
+    """Steps on the arrays alone, or in turn with a vector unit."""
+    return (ChainSteps if work.chain else ArraySteps)(work, core)
 
 
 UNITS: dict[str, Callable[[NpuWork, Core], ArraySteps | ChainSteps | VectorSteps]] = {
