@@ -1,20 +1,16 @@
 """The dimensions of a stack of decoder blocks, read off its graph, and the share of one device in them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from neupims.errors import ModelError
 from neupims.graph import ELEMENT_BYTES, Block, Graph, Operator
 
-BLOCK_KINDS = (
-    *("layer_norm", "linear", "logit", "softmax", "attend", "linear", "add"),
-    *("layer_norm", "linear", "gelu", "linear", "add"),
-)
-"""Operators of a decoder block: attention and feed-forward network, each behind a norm and beside a residual."""
+Norm = Literal["layer_norm", "rms_norm"]
+
 EMBEDDING_KINDS = (("embedding", "embedding", "add"), ("embedding",))
 """Token table with or without learned positions."""
-HEAD_KINDS = (("last", "layer_norm", "linear", "argmax"), ("layer_norm", "linear", "argmax"))
-"""Last norm, LM head and sampling, of the last token of each prompt or of all tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,36 +32,114 @@ class DecoderShape:
     tied: bool = True
     """Whether the LM head is the token table."""
     element_bytes: int = 2
+    group: int = 1
+    """Query heads that share one head of keys and values (grouped-query attention)."""
+    norm: Norm = "layer_norm"
+    rotary: bool = False
+    """Whether queries and keys are turned by their positions."""
+    gated: bool = False
+    """Whether the hidden layer is one linear layer times the activation of another, instead of one activated."""
+
+    @property
+    def attention_width(self) -> int:
+        """Width of the queries."""
+        return self.heads * self.head_dim
+
+    @property
+    def kv_heads(self) -> int:
+        """Heads of keys, and of values."""
+        return self.heads // self.group
+
+
+WeightShapes = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Decoders with the same operators."""
+
+    block: tuple[str, ...]
+    """Kinds in a block: attention and feed-forward network, each behind a norm and beside a residual."""
+    head: tuple[tuple[str, ...], ...]
+    """Kinds of last norm, LM head and sampling, of the last token of each prompt or of all tokens."""
+    weights: Callable[[DecoderShape], WeightShapes]
+    """Weights of the linear layers of a block, in order."""
+    rotary: bool = False
+    gated: bool = False
+
+
+def _gpt_weights(shape: DecoderShape) -> WeightShapes:
+    width, attention, ffn = shape.width, shape.attention_width, shape.ffn
+    return (width, 3 * attention), (attention, width), (width, ffn), (ffn, width)
+
+
+def _llama_weights(shape: DecoderShape) -> WeightShapes:
+    width, attention, ffn = shape.width, shape.attention_width, shape.ffn
+    keys = (width, shape.kv_heads * shape.head_dim)
+    return (width, attention), keys, keys, (attention, width), (width, ffn), (width, ffn), (ffn, width)
+
+
+def _heads(norm: Norm) -> tuple[tuple[str, ...], ...]:
+    return ("last", norm, "linear", "argmax"), (norm, "linear", "argmax")
+
+
+FAMILIES: dict[Norm, Family] = {
+    "layer_norm": Family(
+        block=(
+            *("layer_norm", "linear", "logit", "softmax", "attend", "linear", "add"),
+            *("layer_norm", "linear", "gelu", "linear", "add"),
+        ),
+        head=_heads("layer_norm"),
+        weights=_gpt_weights,
+    ),
+    "rms_norm": Family(
+        block=(
+            *("rms_norm", "linear", "linear", "linear", "rotary", "rotary", "logit", "softmax", "attend"),
+            *("linear", "add", "rms_norm", "linear", "silu", "linear", "mul", "linear", "add"),
+        ),
+        head=_heads("rms_norm"),
+        weights=_llama_weights,
+        rotary=True,
+        gated=True,
+    ),
+}
+"""GPT-3 and Llama, by the norm with which a block begins."""
 
 
 def read_decoder(graph: Graph) -> DecoderShape:
     """Dimensions of the decoder of a graph.
 
     Raises:
-        ModelError: the graph is not a stack of equal decoder blocks such as those of GPT-3.
+        ModelError: the graph is not a stack of equal decoder blocks such as those of GPT-3 or Llama.
     """
     block = _only_block(graph)
-    at = graph.items.index(block)
+    at, inside = graph.items.index(block), _operators(block.items)
     before, after = _operators(graph.items[:at]), _operators(graph.items[at + 1 :])
-    kinds = ((before, EMBEDDING_KINDS, "before its blocks"), (after, HEAD_KINDS, "behind its blocks"))
-    for operators, allowed, where in (*kinds, (_operators(block.items), (BLOCK_KINDS,), f"in block '{block.name}'")):
-        _check_kinds(graph, operators, allowed, where)
-    _, qkv, logit, *_, projection, _, _, fc1, _, fc2, _ = _operators(block.items)
-    head = after[-2]
-    table = before[0].weights[0]
+    norm: Norm = "rms_norm" if inside and inside[0].kind == "rms_norm" else "layer_norm"
+    family = FAMILIES[norm]
+    _check_kinds(graph, before, EMBEDDING_KINDS, "before its blocks")
+    _check_kinds(graph, after, family.head, "behind its blocks")
+    _check_kinds(graph, inside, (family.block,), f"in block '{block.name}'")
+    table, head = before[0].weights[0], after[-2]
+    logit = next(operator for operator in inside if operator.kind == "logit")
+    linears = [operator for operator in inside if operator.kind == "linear"]
     shape = DecoderShape(
         width=table.shape[1],
         heads=logit.number("heads"),
         head_dim=logit.number("head_dim"),
-        ffn=fc1.weights[0].shape[1],
+        ffn=linears[-1].weights[0].shape[0],
         layers=block.count,
         vocabulary=head.weights[0].shape[1],
         positions=before[1].weights[0].shape[0] if len(before) > 1 else 0,
-        bias=len(qkv.weights) > 1,
+        bias=len(linears[0].weights) > 1,
         tied=head.weights[0].base == table.name,
         element_bytes=ELEMENT_BYTES[table.element],
+        group=logit.number("heads") // logit.number("kv_heads"),
+        norm=norm,
+        rotary=family.rotary,
+        gated=family.gated,
     )
-    _check_shapes(graph, shape, (qkv, projection, fc1, fc2))
+    _check_shapes(graph, linears, family.weights(shape), shape.bias)
     return shape
 
 
@@ -89,16 +163,13 @@ def _check_kinds(graph: Graph, found: list[Operator], allowed: Sequence[tuple[st
         raise ModelError(f"{graph.model}: {where} it has {' '.join(kinds)}; this lowering knows {wanted}")
 
 
-def _check_shapes(graph: Graph, shape: DecoderShape, layers: tuple[Operator, ...]) -> None:
-    attention = shape.heads * shape.head_dim
-    width, ffn = shape.width, shape.ffn
-    expected = ((width, 3 * attention), (attention, width), (width, ffn), (ffn, width))
+def _check_shapes(graph: Graph, layers: list[Operator], expected: WeightShapes, bias: bool) -> None:
     for layer, weight in zip(layers, expected, strict=True):
         found = layer.weights[0].shape
-        if found != weight or (len(layer.weights) > 1) != shape.bias:
+        if found != weight or (len(layer.weights) > 1) != bias:
             raise ModelError(
                 f"{graph.model}: '{layer.name}' has weights {found} and {len(layer.weights) - 1} biases; this lowering "
-                f"knows weights {weight} and {int(shape.bias)} biases there"
+                f"knows weights {weight} and {int(bias)} biases there"
             )
 
 
@@ -116,20 +187,36 @@ class Shard:
     bias: bool
     tied: bool
     element_bytes: int
+    kv_heads: int
+    norm: Norm
+    rotary: bool
+    gated: bool
 
     @property
     def attention_width(self) -> int:
-        """Width of q, k or v on this device, E / TP."""
+        """Width of q on this device, E / TP in GPT-3."""
         return self.heads * self.head_dim
 
+    @property
+    def kv_width(self) -> int:
+        """Width of k, or of v, on this device."""
+        return self.kv_heads * self.head_dim
 
-def shard(shape: DecoderShape, tp: int, pp: int = 1) -> Shard:
+
+def shard(shape: DecoderShape, tp: int, pp: int = 1, *, roofline: bool = False) -> Shard:
     """Share of one device; with `pp` pipeline stages, the layers of the longest one.
 
+    A `roofline` takes any decoder; arrays and PIM are programmed for those of the GPT-3 family only.
+
     Raises:
-        ModelError: heads or FFN columns cannot be divided by tp, or there are more stages than layers.
+        ModelError: heads or FFN columns cannot be divided by tp, there are more stages than layers, or the device
+            is no roofline and the decoder has what arrays and PIM are not programmed for.
     """
-    for what, count in (("heads", shape.heads), ("columns of the feed-forward layer", shape.ffn)):
+    if not roofline:
+        _require_plain(shape)
+    kv = "heads of keys and values"
+    divided = (("heads", shape.heads), (kv, shape.kv_heads), ("columns of the feed-forward layer", shape.ffn))
+    for what, count in divided:
         if count % tp:
             raise ModelError(f"--tp {tp} does not divide the model's {count} {what}; use a divisor of {count}")
     if pp > shape.layers:
@@ -145,4 +232,22 @@ def shard(shape: DecoderShape, tp: int, pp: int = 1) -> Shard:
         bias=shape.bias,
         tied=shape.tied,
         element_bytes=shape.element_bytes,
+        kv_heads=shape.kv_heads // tp,
+        norm=shape.norm,
+        rotary=shape.rotary,
+        gated=shape.gated,
     )
+
+
+def _require_plain(shape: DecoderShape) -> None:
+    beyond = {
+        f"{shape.heads} heads that share {shape.kv_heads} heads of keys and values": shape.group > 1,
+        "RMS norms": shape.norm == "rms_norm",
+        "rotary positions": shape.rotary,
+        "a gated feed-forward network": shape.gated,
+    }
+    if any(beyond.values()):
+        raise ModelError(
+            f"the model has {', '.join(what for what, there in beyond.items() if there)}; so far only a GPU system "
+            f"runs these, NPU and PIM run models such as gpt3-30b: choose a GPU system such as gpu-a100"
+        )

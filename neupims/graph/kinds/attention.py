@@ -1,6 +1,7 @@
 """The three operators of attention over cached keys and values, with a context of its own for each request.
 
-Attributes: `heads`, `head_dim`, `causal`, and for each request `new` tokens and `lengths` of context.
+Attributes: `heads` of queries and `kv_heads` of keys and values, each of the latter shared by heads / kv_heads of
+the former; `head_dim`, `causal`, and for each request `new` tokens and `lengths` of context.
 Scores are packed, [heads, sum of new[i] * lengths[i]]. A causal prompt counts its whole score matrix, as the
 matrix products of the published MAC counts do; a kernel that skips masked tiles does about half of it.
 """
@@ -19,20 +20,20 @@ def pairs(op: Operator) -> int:
 
 
 def logit_shapes(op: Operator) -> tuple[Shape, ...]:
-    """Queries and new keys [tokens, heads * head_dim], key cache [context, heads * head_dim]: scores."""
-    _check_rows("queries", op.inputs[0].shape, op, "new")
+    """Queries [tokens, heads * head_dim], new keys [tokens, kv_heads * head_dim], key cache: scores."""
+    _check_rows("queries", op.inputs[0].shape, op, "new", "heads")
     _check_rows("keys", op.inputs[1].shape, op, "new")
     _check_rows("key cache", op.states[0].shape, op, "lengths")
     return ((op.number("heads"), pairs(op)),)
 
 
 def attend_shapes(op: Operator) -> tuple[Shape, ...]:
-    """Scores, new values [tokens, heads * head_dim], value cache: [tokens, heads * head_dim]."""
+    """Scores, new values [tokens, kv_heads * head_dim], value cache: [tokens, heads * head_dim]."""
     scores, expected = op.inputs[0].shape, (op.number("heads"), pairs(op))
     require(scores == expected, f"scores {scores} do not fit [heads, pairs]; they must be {expected}")
     _check_rows("values", op.inputs[1].shape, op, "new")
     _check_rows("value cache", op.states[0].shape, op, "lengths")
-    return (op.inputs[1].shape,)
+    return ((op.inputs[1].shape[0], op.number("heads") * op.number("head_dim")),)
 
 
 def product_macs(op: Operator) -> int:
@@ -55,8 +56,8 @@ def scaling(op: Operator) -> int:
     return op.outputs[0].elements
 
 
-def _check_rows(what: str, shape: Shape, op: Operator, rows: str) -> None:
-    expected = (sum(op.numbers(rows)), op.number("heads") * op.number("head_dim"))
+def _check_rows(what: str, shape: Shape, op: Operator, rows: str, heads: str = "kv_heads") -> None:
+    expected = (sum(op.numbers(rows)), op.number(heads) * op.number("head_dim"))
     require(shape == expected, f"{what} {shape} do not fit the heads and requests; they must be {expected}")
 
 

@@ -35,6 +35,10 @@ class Recorder(ABC):
     def add(self, x: Value, y: Value) -> Value:
         """Sum of two values of one shape; what `+` records."""
 
+    @abstractmethod
+    def mul(self, x: Value, y: Value) -> Value:
+        """Product of two values of one shape, element by element; what `*` records."""
+
     @contextmanager
     def scope(self, name: str) -> Generator[None]:
         """Names inside start with `name.`; the same scope may be opened again."""

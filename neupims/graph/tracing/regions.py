@@ -20,6 +20,10 @@ class Net(Protocol):
         """Sum of two values of one shape."""
         ...
 
+    def mul(self, x: Value, y: Value) -> Value:
+        """Product of two values of one shape, element by element."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
@@ -33,6 +37,9 @@ class Value:
 
     def __add__(self, other: Value) -> Value:
         return self.region.net.add(self, other)
+
+    def __mul__(self, other: Value) -> Value:
+        return self.region.net.mul(self, other)
 
     @property
     def shape(self) -> Shape:

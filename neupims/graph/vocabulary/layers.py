@@ -28,9 +28,22 @@ class Layers(Recorder):
         weights = [self.own(f"{full}.{part}", (x.width,), "weight") for part in ("weight", "bias")]
         return self.apply("layer_norm", full, (x,), weights=weights)
 
+    def rms_norm(self, x: Value, *, name: str | None = None) -> Value:
+        """Divides the last axis by the root of its mean square, then scales it by weights."""
+        full = self.named(name, "rms_norm")
+        return self.apply("rms_norm", full, (x,), weights=[self.own(f"{full}.weight", (x.width,), "weight")])
+
     def gelu(self, x: Value, *, name: str | None = None) -> Value:
         """Gaussian error linear unit, element by element."""
         return self.apply("gelu", self.named(name, "gelu"), (x,))
+
+    def silu(self, x: Value, *, name: str | None = None) -> Value:
+        """Sigmoid linear unit, x * sigmoid(x), element by element."""
+        return self.apply("silu", self.named(name, "silu"), (x,))
+
+    def mul(self, x: Value, y: Value, *, name: str | None = None) -> Value:
+        """x * y, element by element, such as a branch and its gate; what `*` records."""
+        return self.apply("mul", self.named(name, "mul"), (x, y))
 
     def embedding(self, indices: Value, table: Value, *, name: str | None = None) -> Value:
         """Rows of a table [entries, width] for indices [...]: [..., width]."""

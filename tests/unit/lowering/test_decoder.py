@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from neupims.errors import ModelError
@@ -13,6 +15,25 @@ def test_gpt3_family(name: str, layers: int, heads: int, width: int) -> None:
     model = load_model(name)
     expected = DecoderShape(
         width=width, heads=heads, head_dim=128, ffn=4 * width, layers=layers, vocabulary=50304, positions=2048
+    )
+    assert read_decoder(model.decode([7, 300])) == expected
+    assert read_decoder(model.prefill([7, 300])) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "heads", "group", "width", "ffn", "vocabulary"),
+    [("llama-2-7b", 32, 32, 1, 4096, 11008, 32000), ("llama-3.1-8b", 32, 32, 4, 4096, 14336, 128256)],
+)
+def test_llama_family(name: str, layers: int, heads: int, group: int, width: int, ffn: int, vocabulary: int) -> None:
+    model = load_model(name)
+    expected = DecoderShape(
+        *(width, heads, 128, ffn, layers, vocabulary),
+        bias=False,
+        tied=False,
+        group=group,
+        norm="rms_norm",
+        rotary=True,
+        gated=True,
     )
     assert read_decoder(model.decode([7, 300])) == expected
     assert read_decoder(model.prefill([7, 300])) == expected
@@ -68,3 +89,33 @@ def test_a_model_that_cannot_be_divided_is_refused(shape: DecoderShape, tp: int,
     with pytest.raises(ModelError) as error:
         shard(shape, tp, pp)
     assert str(error.value) == message
+
+
+LLAMA = DecoderShape(96, 8, 16, 384, 5, 100, group=4, norm="rms_norm", rotary=True, gated=True)
+
+
+def test_a_shard_divides_heads_of_keys_and_values() -> None:
+    part = shard(LLAMA, tp=2, roofline=True)
+    assert (part.heads, part.kv_heads, part.attention_width, part.kv_width) == (4, 1, 64, 16)
+    with pytest.raises(ModelError) as error:
+        shard(LLAMA, tp=4, roofline=True)
+    assert str(error.value) == ("--tp 4 does not divide the model's 2 heads of keys and values; use a divisor of 2")
+
+
+@pytest.mark.parametrize(
+    ("shape", "what"),
+    [
+        (
+            LLAMA,
+            "8 heads that share 2 heads of keys and values, RMS norms, rotary positions, a gated feed-forward network",
+        ),
+        (replace(LLAMA, group=1, norm="layer_norm", gated=False), "rotary positions"),
+    ],
+)
+def test_arrays_and_pim_refuse_what_they_are_not_programmed_for(shape: DecoderShape, what: str) -> None:
+    with pytest.raises(ModelError) as error:
+        shard(shape, tp=1)
+    assert str(error.value) == (
+        f"the model has {what}; so far only a GPU system runs these, NPU and PIM run models such as gpt3-30b: choose "
+        f"a GPU system such as gpu-a100"
+    )

@@ -6,7 +6,7 @@ from neupims.errors import CapacityError
 from neupims.graph import Graph, Model, load_model
 from neupims.isa.work import LinkWork, RooflineWork
 from neupims.lowering.decoder import read_decoder
-from neupims.lowering.roofline import Works, lower_roofline
+from neupims.lowering.roofline import Chunk, Works, lower_roofline
 from neupims.request import Batch, Request
 
 LENGTHS = (40, 70, 600, 1)
@@ -82,3 +82,62 @@ def test_requests_of_other_micro_batches_take_room(step: Graph) -> None:
     assert lowered(step, memory=13 << 30) == lowered(step, waiting=others)
     with pytest.raises(CapacityError, match=r"^memory: 8 requests do not fit: 12\.4 GiB of weights and 4\.3 GiB of "):
         lowered(step, waiting=others, memory=13 << 30)
+
+
+def llama(*, tp: int = 1, chunks: tuple[Chunk, ...] = (), batch: Batch = BATCH, memory: int = PLENTY):
+    shape = read_decoder(load_model("llama-3.1-8b").decode(LENGTHS))
+    return lower_roofline(shape, batch, memory, chunks=chunks, tp=tp, pp=1, head=True, all_reduce=True)
+
+
+def by_name(stages: tuple[tuple[str, Works], ...]) -> dict[str, RooflineWork]:
+    return {work.name: work for _, works in stages for work in kernels(works)}
+
+
+@pytest.mark.parametrize("tp", [1, 8])
+def test_llama_does_the_macs_of_its_graph(tp: int) -> None:
+    stages, repeats = llama(tp=tp)
+    each = [sum(work.macs for work in kernels(works)) for _, works in stages]
+    macs = load_model("llama-3.1-8b").decode(LENGTHS).macs
+    assert tp * sum(times * macs for times, macs in zip(repeats, each, strict=True)) == macs
+
+
+def test_layers_of_one_input_are_one_kernel() -> None:
+    stages, _ = llama()
+    names = [work.name.removeprefix("layer0.") for work in kernels(stages[1][1])]
+    assert names == [
+        *("attention.norm", "attention.qkv", "attention.rotary", "attention", "attention.projection"),
+        *("attention.residual", "ffn.norm", "ffn.gate_up", "ffn.swiglu", "ffn.down", "ffn.residual"),
+    ]
+
+
+def test_grouped_queries_read_fewer_keys_and_values() -> None:
+    attention = by_name(llama()[0])["layer0.attention"]
+    assert attention.bytes_read == (2 * 1024 * sum(LENGTHS) + len(LENGTHS) * WIDTH) * SIZE
+    assert attention.bytes_written == (2 * 1024 + WIDTH) * len(LENGTHS) * SIZE
+    assert attention.macs == 2 * WIDTH * sum(LENGTHS)
+
+
+def test_prompts_and_requests_that_decode_read_the_weights_once() -> None:
+    chunk, tokens = Chunk(new=500, length=800), len(LENGTHS)
+    alone, together = by_name(llama()[0]), by_name(llama(chunks=(chunk,))[0])
+    for name, inner in (("attention.qkv", WIDTH), ("ffn.gate_up", WIDTH), ("ffn.down", 14336)):
+        small, large = alone[f"layer0.{name}"], together[f"layer0.{name}"]
+        assert large.macs * tokens == small.macs * (tokens + chunk.new)
+        assert large.bytes_read - small.bytes_read == chunk.new * inner * SIZE
+    assert together["layer0.attention"] == alone["layer0.attention"]
+    assert together["lm_head"].macs * tokens == alone["lm_head"].macs * (tokens + 1)
+
+
+def test_a_prompt_in_chunks_scores_what_the_whole_prompt_does() -> None:
+    whole, parts = Chunk(70, 70), (Chunk(30, 30), Chunk(1, 31), Chunk(39, 70))
+    assert sum(part.pairs for part in parts) == whole.pairs == 70 * 71 // 2
+    prompt = by_name(llama(chunks=(whole,), batch=())[0])["layer0.attention.prompts"]
+    assert (prompt.kind, prompt.macs) == ("prompt_attention", 2 * WIDTH * whole.pairs)
+    assert prompt.bytes_read == (2 * 1024 * 70 + 70 * WIDTH) * SIZE
+
+
+def test_an_untied_head_takes_room() -> None:
+    with pytest.raises(
+        CapacityError, match=r"^memory: 5 requests do not fit: 15\.0 GiB of weights and 1\.1 GiB of KV "
+    ):
+        llama(memory=16 << 30, chunks=(Chunk(8192, 8192),))
