@@ -38,6 +38,7 @@ class Draw:
     def __init__(self, dram: ModuleType, seed: int, clean: bool = False) -> None:
         """`clean`: row timing, deadlines and the order of writes are physical, and no write is left behind."""
         self.dram, self.clean, self.rng = dram, clean, np.random.default_rng(seed)
+        self.merges = seed % 2 == 1
 
     def one(self, *choices: Any) -> Any:
         return choices[int(self.rng.integers(len(choices)))]
@@ -79,6 +80,7 @@ class Draw:
             bank_queue=self.one(4, 128),
             drain_above=0 if self.clean else self.one(0, 8),
             row_hit_limit=self.one(1, 4),
+            merge_duplicates=self.merges,
         )
         if self.often(0.4):
             world = world.timing(t_rcd_wr_ns=self.one(10, 14, 17), t_rtp_ns=self.one(4, 7), t_ccd_l_ns=self.one(2, 4))

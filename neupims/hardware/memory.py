@@ -97,6 +97,9 @@ class Controller(Spec):
     """Column accesses after which an open row may be closed although more hits wait."""
     drain_above: NonNegativeInt = 8
     """Posted writes start to drain above this count when the bank queues are empty."""
+    merge_duplicates: bool = False
+    """Whether a read of an address that is waiting to be read, or a write to one that is waiting to be written, is
+    answered with the earlier one and needs no command of its own."""
     refresh: Literal["rank_staggered", "off"] = "rank_staggered"
 
 

@@ -69,6 +69,19 @@ def test_a_hundred_thousand_bursts(dram, write, without_pim, with_pim):
         assert dram.makespan(made.controller(accepts_per_cycle=1), runs) == expected
 
 
+@pytest.mark.parametrize(("every", "without_pim", "with_pim"), [(2, 213623, 211066), (4, 217419, 209790)])
+def test_a_hundred_thousand_reads_and_writes(dram, every, without_pim, with_pim):
+    """One request per cycle; the first of every two or four writes, the others read."""
+    runs = dram.sequential(100_000)
+    runs["write"][::every] = 1
+    for made in (plain(dram), dram.world("neupims-authors"), dram.world("npu-pim-authors")):
+        expected = without_pim if made.pim is None else with_pim
+        memory = made.controller(accepts_per_cycle=1).build(trace=False)
+        dram.submit_runs(memory, runs)
+        _, cycles = memory.advance(230_000)
+        assert (len(cycles), cycles.max()) == (100_000, expected)
+
+
 @pytest.mark.parametrize(("part", "cycles"), [("logit", 22129), ("attend", 30514), ("both", 53076)])
 def test_reads_beside_pim(dram, part, cycles):
     """Reads are offered all the time: they slow PIM a little and go on at 0.787 to 0.791 of the peak."""

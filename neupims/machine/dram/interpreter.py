@@ -108,19 +108,31 @@ class Channel:
         return len(state.reads) < limits.read_queue - kept_for_pim and self._take_read(access)
 
     def _take_write(self, access: Access) -> bool:
-        self.state.writes.append(access)
+        earlier = self._waiting(access, write=True) if self.memory.controller.merge_duplicates else None
+        if earlier is None:
+            access.since = self.state.cycle
+            self.state.writes.append(access)
+        else:
+            earlier.feeds_pim |= access.feeds_pim
         self._answer(access.block, self.state.cycle + 1)
         return True
 
     def _take_read(self, access: Access) -> bool:
         state = self.state
-        waiting = [*state.writes, *state.bank_queues[access.bank]]
-        if any(other.write and other.address == access.address for other in waiting):
+        if self._waiting(access, write=True):
             self._answer(access.block, state.cycle + 1)
-        else:
-            state.reads.append(access)
-            state.reads_out += 1
+            return True
+        merges = self.memory.controller.merge_duplicates and self._waiting(access, write=False)
+        (state.merged if merges else state.reads).append(access)
+        state.reads_out += 1
         return True
+
+    def _waiting(self, access: Access, write: bool) -> Access | None:
+        """The write (read) of the same address whose command has yet to issue."""
+        state = self.state
+        queues = (state.writes if write else state.reads, state.bank_queues[access.bank])
+        waiting = (other for queue in queues for other in queue if isinstance(other, Access) and other.write == write)
+        return next((other for other in waiting if other.address == access.address), None)
 
     def _answer(self, block: int, cycle: int) -> None:
         self.state.returns.append(cycle)
@@ -138,6 +150,7 @@ class Channel:
         room = self.memory.controller.read_queue if self.blocked else self.pim.queue
         if len(self.state.pim_waiting) >= room:
             return False
+        transaction.since = self.state.cycle
         self.state.pim_waiting.append(transaction)
         return True
 

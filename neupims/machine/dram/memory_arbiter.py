@@ -91,8 +91,17 @@ def _issue(channel: Channel, command: Command, access: Access) -> bool:
         state.hits[bank] += 1
         state.bank_queues[bank].remove(access)
         if command is Command.RD:
-            state.reads_out -= 1
-            cycle = state.cycle + t["tCL"] + t["tBURST"]
-            state.returns.append(cycle)
-            channel.blocks.complete(access.block, cycle)
+            _answer(channel, access)
     return True
+
+
+def _answer(channel: Channel, access: Access) -> None:
+    """The data of a RD answer its access and all others that have been merged with it."""
+    state, t = channel.state, channel.gates.t
+    cycle = state.cycle + t["tCL"] + t["tBURST"]
+    answered = [access, *(other for other in state.merged if other.address == access.address)]
+    state.merged = [other for other in state.merged if other.address != access.address]
+    state.reads_out -= len(answered)
+    for each in answered:
+        state.returns.append(cycle)
+        channel.blocks.complete(each.block, cycle)

@@ -72,12 +72,21 @@ def _may_write(channel: Channel, access: Access) -> bool:
     """A write waits for earlier reads of its address, and lets them go first."""
     state = channel.state
     waiting = [r for r in state.reads if isinstance(r, Access)]
+    queued = any(not q.write and q.address == access.address for q in state.bank_queues[access.bank])
     if any(r.address == access.address for r in waiting):
         state.locked = access.address
-    elif not any(not q.write and q.address == access.address for q in state.bank_queues[access.bank]):
+    elif not queued and (channel.ordered or not _gwrite_reads(channel, access)):
         return True
     state.draining = 0
     return False
+
+
+def _gwrite_reads(channel: Channel, access: Access) -> bool:
+    """Published: whether a GWRITE that was accepted before has the same address, which is its row's first burst."""
+    state = channel.state
+    pim = [t for t in (*state.pim_waiting, *state.pim_commands) if isinstance(t, PimTransaction)]
+    gwrites = [t for t in pim if t.command is Command.PIM_GWRITE and t.since < access.since]
+    return any((t.bank, t.row, 0) == access.address for t in gwrites)
 
 
 def _start_draining(channel: Channel, held: bool) -> None:

@@ -21,6 +21,8 @@ class Access:
     write: bool
     feeds_pim: bool
     block: int
+    since: int = -1
+    """Cycle in which it was accepted."""
 
     @property
     def address(self) -> tuple[int, int, int]:
@@ -48,6 +50,8 @@ class PimTransaction:
     last: bool
     """Whether it ends its tile."""
     gate: int
+    since: int = -1
+    """Cycle in which it was accepted."""
 
 
 @dataclass(slots=True)

@@ -66,6 +66,8 @@ class ChannelState:
     """Cycles at which accepted requests will have been answered."""
     reads_out: int = 0
     """Reads accepted whose RD has not issued."""
+    merged: list[Access] = field(default_factory=list[Access])
+    """Reads among them that an earlier one of the same address will answer."""
     cycle: int = 0
     pointer: int = 0
     """Bank queue at which the last command was found."""

@@ -123,6 +123,8 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
         at.O_RETURNS: limits.outstanding + 1,
         at.O_ACKS: limits.outstanding + 1,
         at.O_TRACE: traced * at.TRACED,
+        at.O_FILTER: at.FILTER,
+        at.O_MERGED: limits.outstanding * at.MERGED if limits.merge_duplicates else 0,
     }
     starts, start = {}, at.SCALARS
     for place, size in sizes.items():
@@ -147,7 +149,8 @@ def _memory_parameters(memory: MemorySpec, t: Timing) -> dict[int, int]:
         at.P_WRITE_BUFFER: limits.write_buffer,
         at.P_BANK_QUEUE: limits.bank_queue,
         at.P_OUTSTANDING: limits.outstanding,
-        at.P_TRACK_RETURNS: int(most >= limits.outstanding),
+        at.P_TRACK_RETURNS: int(most >= limits.outstanding or limits.merge_duplicates),
+        at.P_MERGE: int(limits.merge_duplicates),
         at.P_RETURNS: limits.outstanding + 1,
         at.P_ACKS: limits.outstanding + 1,
         at.P_ACCEPTS: limits.accepts_per_cycle,

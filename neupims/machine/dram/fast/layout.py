@@ -68,8 +68,9 @@ KINDS = 12
     P_RETURNS,
     P_ACKS,
     P_IN_LINE,
-) = range(0, 42)
-PARAMETERS = 42
+    P_MERGE,
+) = range(0, 43)
+PARAMETERS = 43
 
 # Where tables start: in `k` rules, gaps, untils, results, and for each bank its rank, its group and the places of
 # their gates and its own in `x`; in `x` the others.
@@ -111,9 +112,11 @@ PARAMETERS = 42
     O_RETURNS,
     O_ACKS,
     O_TRACE,
+    O_FILTER,
+    O_MERGED,
     O_SIZE,
-) = range(42, 80)
-RULE_FIRST = 80
+) = range(43, 83)
+RULE_FIRST = 83
 """In `k`: first rule of each command, and the end of the last one's."""
 CONSTANTS = RULE_FIRST + KINDS + 1
 
@@ -168,8 +171,9 @@ CONSTANTS = RULE_FIRST + KINDS + 1
     S_PROG_HEAD,
     S_PROG_N,
     S_TICKETS,
-) = range(0, 49)
-CHANNEL_GATE = 49
+    S_MERGED,
+) = range(0, 50)
+CHANNEL_GATE = 50
 DARK_FROM = CHANNEL_GATE + KINDS
 DARK_TO = DARK_FROM + KINDS
 COUNTS = DARK_TO + KINDS
@@ -183,8 +187,15 @@ RULE = 4
 
 # A transaction: an access, with its address (row << 16 | column) and whether it feeds PIM, or a PIM command.
 T_COMMAND, T_BANK, T_ROW, T_MACS, T_GROUPS, T_BLOCK, T_LAST = range(7)
-T_ADDRESS, T_FEEDS = 2, 3
+T_ADDRESS, T_FEEDS, T_SINCE = 2, 3, 7
 FIELDS = 8
+
+FILTER = 1024
+"""Places of the table that counts, by a hash of the address, the accesses whose command has yet to issue."""
+
+# A read that another one will answer.
+M_BANK, M_ADDRESS, M_BLOCK = range(3)
+MERGED = 3
 
 # A port's run and a PIM instruction, in the order of isa.RUN and isa.INSTRUCTION without the channel, and their
 # tickets: the turns in which they came.

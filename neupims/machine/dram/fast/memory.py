@@ -4,11 +4,11 @@ Functions that try a command return 0 when one issued, else the cycle at which i
 """
 
 from neupims.machine.dram.fast import layout as at
+from neupims.machine.dram.fast.duplicates import command_at, filtered, next_merged, queued_at, ring
 from neupims.machine.dram.fast.gates import after_dark, at_bank, complete, has_closed, issue
 from neupims.machine.dram.fast.jit import compiled
 from neupims.machine.dram.fast.layout import Ints
 from neupims.machine.dram.fast.pim import close_memory_row, close_pim_row, open_memory_row
-from neupims.machine.dram.fast.queues import command_at, is_queued, ring
 
 
 @compiled
@@ -163,7 +163,7 @@ def _write(k: Ints, x: Ints, b: Ints, bank: int, place: int) -> int:
 @compiled
 def _read_before(k: Ints, x: Ints, bank: int, place: int) -> bool:
     """Whether an earlier command of the queue reads the address that the one at `place` writes."""
-    return is_queued(k, x, bank, command_at(k, x, bank, place) >> 2, 0, place)
+    return queued_at(k, x, bank, command_at(k, x, bank, place) >> 2, 0, place) >= 0
 
 
 @compiled
@@ -178,18 +178,30 @@ def _access(k: Ints, x: Ints, b: Ints, bank: int, place: int, command: int) -> i
     issue(k, x, command, bank, value >> 18, 0)
     x[k[at.O_HITS] + bank] += 1
     _remove(k, x, bank, place)
+    x[filtered(k, bank, value >> 2)] -= 1
     if command == at.WR:
         x[k[at.O_QUEUE_WRITES] + bank] -= 1
         x[k[at.O_QUEUE_FEEDS] + bank] -= value >> 1 & 1
         x[at.S_FEEDS] -= value >> 1 & 1
         return 0
+    _answer(k, x, b, block)
+    while x[at.S_MERGED]:
+        block = next_merged(k, x, bank, value >> 2)
+        if block < at.NONE:
+            break
+        _answer(k, x, b, block)
+    return 0
+
+
+@compiled
+def _answer(k: Ints, x: Ints, b: Ints, block: int) -> None:
+    """The data of a RD that issues now."""
     x[at.S_READS_OUT] -= 1
     cycle = x[at.S_CYCLE] + k[at.P_READ_LATENCY]
     if k[at.P_TRACK_RETURNS]:
         x[k[at.O_RETURNS] + ring(x[at.S_RET_HEAD] + x[at.S_RET], k[at.P_RETURNS])] = cycle
         x[at.S_RET] += 1
     complete(b, block, cycle)
-    return 0
 
 
 @compiled

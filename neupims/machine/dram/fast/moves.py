@@ -1,9 +1,9 @@
 """Transactions move to command queues; see `machine.dram.interpreter`."""
 
 from neupims.machine.dram.fast import layout as at
+from neupims.machine.dram.fast.duplicates import command_at, queued_at, read_at, ring
 from neupims.machine.dram.fast.jit import compiled
 from neupims.machine.dram.fast.layout import Ints
-from neupims.machine.dram.fast.queues import command_at, is_queued, read_at, ring
 
 PIM_AHEAD = 2
 
@@ -97,7 +97,7 @@ def _move_writes(k: Ints, x: Ints) -> None:
         bank, address = x[t + at.T_BANK], x[t + at.T_ADDRESS]
         if not _has_room(k, x, bank):
             continue
-        if not _may_write(k, x, bank, address):
+        if not _may_write(k, x, bank, address, x[t + at.T_SINCE]):
             x[at.S_DRAINING] = 0
             x[at.S_ACTIVE], x[at.S_STUCK] = 1, 0
             return
@@ -111,14 +111,38 @@ def _move_writes(k: Ints, x: Ints) -> None:
 
 
 @compiled
-def _may_write(k: Ints, x: Ints, bank: int, address: int) -> bool:
+def _may_write(k: Ints, x: Ints, bank: int, address: int, since: int) -> bool:
     """A write waits for earlier reads of its address, and lets them go first."""
     for i in range(x[at.S_READS]):
         t = read_at(k, x, i)
         if x[t + at.T_COMMAND] == at.RD and x[t + at.T_BANK] == bank and x[t + at.T_ADDRESS] == address:
             x[at.S_LOCK_BANK], x[at.S_LOCK_ADDRESS] = bank, address
             return False
-    return not is_queued(k, x, bank, address, 0, x[k[at.O_QUEUE_N] + bank])
+    if queued_at(k, x, bank, address, 0, x[k[at.O_QUEUE_N] + bank]) >= 0:
+        return False
+    return k[at.P_ORDERED] != 0 or address & 0xFFFF != 0 or not _gwrite_reads(k, x, bank, address >> 16, since)
+
+
+@compiled
+def _gwrite_reads(k: Ints, x: Ints, bank: int, row: int, since: int) -> bool:
+    """Published: whether a GWRITE of a row was accepted before a write to its first burst."""
+    if x[at.S_PIM_WAITING] + x[at.S_COMMANDS] == 0:
+        return False
+    for i in range(x[at.S_COMMANDS]):
+        t = k[at.O_COMMANDS] + ring(x[at.S_COMMAND_HEAD] + i, k[at.P_PIM_COMMANDS]) * at.FIELDS
+        if _is_gwrite(x, t, bank, row, since):
+            return True
+    for i in range(x[at.S_READS] if k[at.P_BLOCKED] else x[at.S_PIM_WAITING]):
+        place = k[at.O_WAITING] + ring(x[at.S_PIM_HEAD] + i, k[at.P_PIM_QUEUE]) * at.FIELDS
+        if _is_gwrite(x, read_at(k, x, i) if k[at.P_BLOCKED] else place, bank, row, since):
+            return True
+    return False
+
+
+@compiled
+def _is_gwrite(x: Ints, t: int, bank: int, row: int, since: int) -> bool:
+    same = x[t + at.T_BANK] == bank and x[t + at.T_ROW] == row
+    return same and x[t + at.T_COMMAND] == at.PIM_GWRITE and x[t + at.T_SINCE] < since
 
 
 @compiled

@@ -1,6 +1,7 @@
 """Requests enter the transaction queues; see `machine.dram.interpreter`."""
 
 from neupims.machine.dram.fast import layout as at
+from neupims.machine.dram.fast.duplicates import filtered, merges_read, merges_write, read_at, ring, write_waits
 from neupims.machine.dram.fast.gates import complete
 from neupims.machine.dram.fast.jit import compiled
 from neupims.machine.dram.fast.layout import Ints
@@ -65,17 +66,21 @@ def _take(k: Ints, x: Ints, b: Ints, runs: Ints, port: int) -> bool:
     bank, feeds, block = runs[head, at.R_BANK], runs[head, at.R_FEEDS], runs[head, at.R_BLOCK]
     address = (runs[head, at.R_ROW] << 16) | (runs[head, at.R_COLUMN] + x[at.S_RUN_DONE0 + port])
     if write:
-        _put(x, k[at.O_WRITES] + x[at.S_WRITES] * at.FIELDS, at.WR, bank, address, feeds, block)
-        x[at.S_WRITES] += 1
-        x[at.S_FEEDS] += feeds
+        if not merges_write(k, x, bank, address, feeds):
+            _put(x, k[at.O_WRITES] + x[at.S_WRITES] * at.FIELDS, at.WR, bank, address, feeds, block)
+            x[at.S_WRITES] += 1
+            x[at.S_FEEDS] += feeds
+            x[filtered(k, bank, address)] += 1
         _answer(k, x, b, block)
-    elif _write_waits(k, x, bank, address):
+    elif write_waits(k, x, bank, address):
         _answer(k, x, b, block)
     else:
-        _put(x, read_at(k, x, x[at.S_READS]), at.RD, bank, address, 0, block)
-        x[at.S_READS] += 1
+        if not merges_read(k, x, bank, address, block):
+            _put(x, read_at(k, x, x[at.S_READS]), at.RD, bank, address, 0, block)
+            x[at.S_READS] += 1
+            x[k[at.O_READ_WAITS] + bank] += 1
+            x[filtered(k, bank, address)] += 1
         x[at.S_READS_OUT] += 1
-        x[k[at.O_READ_WAITS] + bank] += 1
     x[at.S_RUN_DONE0 + port] += 1
     if x[at.S_RUN_DONE0 + port] == runs[head, at.R_BURSTS]:
         x[at.S_RUN_HEAD0 + port] += 1
@@ -84,22 +89,9 @@ def _take(k: Ints, x: Ints, b: Ints, runs: Ints, port: int) -> bool:
 
 
 @compiled
-def ring(place: int, size: int) -> int:
-    """A place that is at most once round."""
-    return place - size if place >= size else place
-
-
-@compiled
-def read_at(k: Ints, x: Ints, i: int) -> int:
-    """Where the i-th transaction of the read queue is."""
-    place = ring(x[at.S_READ_HEAD] + i, k[at.P_READ_QUEUE])
-    return k[at.O_READS] + x[k[at.O_READ_ORDER] + place] * at.FIELDS
-
-
-@compiled
 def _put(x: Ints, t: int, command: int, bank: int, address: int, feeds: int, block: int) -> None:
     x[t + at.T_COMMAND], x[t + at.T_BANK], x[t + at.T_ADDRESS] = command, bank, address
-    x[t + at.T_FEEDS], x[t + at.T_BLOCK] = feeds, block
+    x[t + at.T_FEEDS], x[t + at.T_BLOCK], x[t + at.T_SINCE] = feeds, block, x[at.S_CYCLE]
 
 
 @compiled
@@ -109,33 +101,6 @@ def _answer(k: Ints, x: Ints, b: Ints, block: int) -> None:
         x[k[at.O_ACKS] + ring(x[at.S_ACK_HEAD] + x[at.S_ACK], k[at.P_ACKS])] = cycle
         x[at.S_ACK] += 1
     complete(b, block, cycle)
-
-
-@compiled
-def _write_waits(k: Ints, x: Ints, bank: int, address: int) -> bool:
-    for i in range(x[at.S_WRITES]):
-        t = k[at.O_WRITES] + i * at.FIELDS
-        if x[t + at.T_BANK] == bank and x[t + at.T_ADDRESS] == address:
-            return True
-    places = x[k[at.O_QUEUE_N] + bank]
-    return x[k[at.O_QUEUE_WRITES] + bank] > 0 and is_queued(k, x, bank, address, 1, places)
-
-
-@compiled
-def command_at(k: Ints, x: Ints, bank: int, place: int) -> int:
-    """The command at a place of a bank queue: (address << 2) | feeds << 1 | write."""
-    size = k[at.P_BANK_QUEUE]
-    return x[k[at.O_QUEUE] + bank * size + ring(x[k[at.O_QUEUE_HEAD] + bank] + place, size)]
-
-
-@compiled
-def is_queued(k: Ints, x: Ints, bank: int, address: int, write: int, places: int) -> bool:
-    """Whether one of the first `places` commands of a bank queue is a read (write) of an address."""
-    for place in range(places):
-        value = command_at(k, x, bank, place)
-        if value >> 2 == address and value & 1 == write:
-            return True
-    return False
 
 
 @compiled
@@ -167,7 +132,7 @@ def _spell(k: Ints, x: Ints, t: int, program: Ints, i: int, sub: int) -> bool:
     """Write the `sub`-th transaction of an instruction; True when it is the last."""
     macs, groups, composite = program[i, at.I_MACS], program[i, at.I_GROUPS], k[at.P_COMPOSITE]
     x[t + at.T_BANK], x[t + at.T_ROW], x[t + at.T_MACS] = -1, program[i, at.I_ROW], 0
-    x[t + at.T_GROUPS], x[t + at.T_BLOCK], x[t + at.T_LAST] = 0, -1, 0
+    x[t + at.T_GROUPS], x[t + at.T_BLOCK], x[t + at.T_LAST], x[t + at.T_SINCE] = 0, -1, 0, x[at.S_CYCLE]
     if program[i, at.I_KIND] == GWRITE:
         x[t + at.T_COMMAND], x[t + at.T_BANK] = at.PIM_GWRITE, program[i, at.I_BANK]
         return True

@@ -1,0 +1,128 @@
+"""Accesses of one address: where they wait, and which of them share a command; see `machine.dram.interpreter`."""
+
+from neupims.machine.dram.fast import layout as at
+from neupims.machine.dram.fast.jit import compiled
+from neupims.machine.dram.fast.layout import Ints
+
+
+@compiled
+def ring(place: int, size: int) -> int:
+    """A place that is at most once round."""
+    return place - size if place >= size else place
+
+
+@compiled
+def read_at(k: Ints, x: Ints, i: int) -> int:
+    """Where the i-th transaction of the read queue is."""
+    place = ring(x[at.S_READ_HEAD] + i, k[at.P_READ_QUEUE])
+    return k[at.O_READS] + x[k[at.O_READ_ORDER] + place] * at.FIELDS
+
+
+@compiled
+def _queue_at(k: Ints, x: Ints, bank: int, place: int) -> int:
+    size = k[at.P_BANK_QUEUE]
+    return k[at.O_QUEUE] + bank * size + ring(x[k[at.O_QUEUE_HEAD] + bank] + place, size)
+
+
+@compiled
+def command_at(k: Ints, x: Ints, bank: int, place: int) -> int:
+    """The command at a place of a bank queue: (address << 2) | feeds << 1 | write."""
+    return x[_queue_at(k, x, bank, place)]
+
+
+@compiled
+def queued_at(k: Ints, x: Ints, bank: int, address: int, write: int, places: int) -> int:
+    """Where among the first `places` commands of a bank queue a read (write) of an address is, or NONE."""
+    for place in range(places):
+        value = command_at(k, x, bank, place)
+        if value >> 2 == address and value & 1 == write:
+            return place
+    return at.NONE
+
+
+@compiled
+def filtered(k: Ints, bank: int, address: int) -> int:
+    """Where the accesses with the hash of an address are counted; 0 there: none of it waits."""
+    return k[at.O_FILTER] + (((address >> 16) * 512 + bank * 16 + (address & 0xFFFF)) & (at.FILTER - 1))
+
+
+@compiled
+def _buffered_write(k: Ints, x: Ints, bank: int, address: int) -> int:
+    """Place in the write buffer, or NONE."""
+    for i in range(x[at.S_WRITES]):
+        t = k[at.O_WRITES] + i * at.FIELDS
+        if x[t + at.T_BANK] == bank and x[t + at.T_ADDRESS] == address:
+            return i
+    return at.NONE
+
+
+@compiled
+def _queued_write(k: Ints, x: Ints, bank: int, address: int) -> int:
+    if x[k[at.O_QUEUE_WRITES] + bank] == 0:
+        return at.NONE
+    return queued_at(k, x, bank, address, 1, x[k[at.O_QUEUE_N] + bank])
+
+
+@compiled
+def write_waits(k: Ints, x: Ints, bank: int, address: int) -> bool:
+    """Whether an address is waiting to be written."""
+    if x[filtered(k, bank, address)] == 0:
+        return False
+    return _buffered_write(k, x, bank, address) >= 0 or _queued_write(k, x, bank, address) >= 0
+
+
+@compiled
+def _read_waits(k: Ints, x: Ints, bank: int, address: int) -> bool:
+    if x[k[at.O_READ_WAITS] + bank] > 0:
+        for i in range(x[at.S_READS]):
+            t = read_at(k, x, i)
+            if x[t + at.T_COMMAND] == at.RD and x[t + at.T_BANK] == bank and x[t + at.T_ADDRESS] == address:
+                return True
+    return queued_at(k, x, bank, address, 0, x[k[at.O_QUEUE_N] + bank]) >= 0
+
+
+@compiled
+def merges_write(k: Ints, x: Ints, bank: int, address: int, feeds: int) -> bool:
+    """Whether a write needs no command of its own; if it feeds PIM, so does the one that waits."""
+    if k[at.P_MERGE] == 0 or x[filtered(k, bank, address)] == 0:
+        return False
+    place = _buffered_write(k, x, bank, address)
+    if place >= 0:
+        t = k[at.O_WRITES] + place * at.FIELDS
+        x[at.S_FEEDS] += feeds & ~x[t + at.T_FEEDS]
+        x[t + at.T_FEEDS] |= feeds
+        return True
+    place = _queued_write(k, x, bank, address)
+    if place < 0:
+        return False
+    spot = _queue_at(k, x, bank, place)
+    more = feeds & ~(x[spot] >> 1)
+    x[at.S_FEEDS] += more
+    x[k[at.O_QUEUE_FEEDS] + bank] += more
+    x[spot] |= feeds << 1
+    return True
+
+
+@compiled
+def merges_read(k: Ints, x: Ints, bank: int, address: int, block: int) -> bool:
+    """Whether a read needs no command of its own; if so, it is kept to be answered with the one that waits."""
+    if k[at.P_MERGE] == 0 or x[filtered(k, bank, address)] == 0 or not _read_waits(k, x, bank, address):
+        return False
+    m = k[at.O_MERGED] + x[at.S_MERGED] * at.MERGED
+    x[m + at.M_BANK], x[m + at.M_ADDRESS], x[m + at.M_BLOCK] = bank, address, block
+    x[at.S_MERGED] += 1
+    return True
+
+
+@compiled
+def next_merged(k: Ints, x: Ints, bank: int, address: int) -> int:
+    """Take one read that waits for the data of an address out of the merged ones: its block, or NONE - 1."""
+    for i in range(x[at.S_MERGED]):
+        m = k[at.O_MERGED] + i * at.MERGED
+        if x[m + at.M_BANK] == bank and x[m + at.M_ADDRESS] == address:
+            block, x[at.S_MERGED] = x[m + at.M_BLOCK], x[at.S_MERGED] - 1
+            last = k[at.O_MERGED] + x[at.S_MERGED] * at.MERGED
+            for field in range(at.MERGED):
+                x[m + field] = x[last + field]
+            return block
+    return at.NONE - 1
