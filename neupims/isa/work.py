@@ -41,6 +41,22 @@ class Loads:
 
 
 @dataclass(frozen=True, slots=True)
+class Accumulation:
+    """Where partial sums gather, for stores that do not wait for the last of them (published simulator).
+
+    A store leaves, in order, one per cycle, as soon as its accumulator has been filled and no step that adds to it is
+    under way.
+    """
+
+    of_step: NDArray[np.int64]
+    """Accumulator of each step of the operator."""
+    filled_by: NDArray[np.int64]
+    """For each store the load that fills its accumulator (a bias), -1 where only steps do."""
+    behind: NDArray[np.int64]
+    """For each store a step that must have ended as well, -1 for none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stores:
     """Blocks written back, each after a step."""
 
@@ -49,6 +65,8 @@ class Stores:
     bytes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     step: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     """Step whose result is stored (ascending)."""
+    early: Accumulation | None = None
+    """If given, stores need not wait for their step."""
 
 
 @dataclass(frozen=True, slots=True)

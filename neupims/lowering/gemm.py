@@ -1,13 +1,13 @@
 """A GEMM on the systolic arrays: its dataflow, its tiles, and where they lie."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from neupims.isa.work import Dataflow, NpuWork
 from neupims.lowering.dataflows import DATAFLOWS, budget, nest, shortage
 from neupims.lowering.places import Integers, Place
-from neupims.lowering.published import folded_nest
+from neupims.lowering.published import early_stores, folded_nest
 from neupims.lowering.storage import Access, loads, stores
 from neupims.lowering.target import Target
 from neupims.lowering.tiling import BIAS, Gemm, Tiling, W, X, tiling
@@ -26,7 +26,9 @@ class Operands:
 
 def lower_gemm(name: str, gemm: Gemm, operands: Operands, target: Target) -> NpuWork:
     """out[tokens, outputs] = x[tokens, inner] w[inner, outputs] + bias."""
-    tiles = choose_tiling(gemm, target, operands.bias is not None)
+    tiles, sums = choose_tiling(gemm, target, operands.bias is not None), None
+    if target.npu.arrays.folded and target.policy.stores == "published":
+        sums = early_stores(folded_nest(gemm, target.npu.arrays, budget(target.npu), False), tiles)
     fetched = _fetched(tiles, operands)
     stored = Access(operands.out, _shifted(tiles.stored, operands.first_token), np.arange(len(tiles.stored)))
     early = tiles.operand != X
@@ -36,7 +38,7 @@ def lower_gemm(name: str, gemm: Gemm, operands: Operands, target: Target) -> Npu
         unit="array",
         steps=tiles.steps,
         loads=loads(target.storage, fetched, early, target.element_bytes),
-        stores=stores(target.storage, [stored], tiles.store_steps, target.element_bytes),
+        stores=replace(stores(target.storage, [stored], tiles.store_steps, target.element_bytes), early=sums),
         dataflow=tiles.dataflow,
         macs=gemm.macs,
         other_ops=gemm.tokens * gemm.outputs * (operands.bias is not None),

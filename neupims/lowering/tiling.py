@@ -40,6 +40,8 @@ class Fetch:
 
     at: Flags
     until: Integers
+    rects: Integers | None = None
+    """What each step would load, where the blocks of the nest do not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def tiling(
 ) -> Tiling:
     """Steps, loads and stores of a loop nest; a step loads its operands in `order`, without a bias if there is none."""
     known = {
-        BIAS: (BIAS, nest.bias, rectangles(0, 1, *nest.m)),
+        BIAS: (BIAS, nest.bias, rectangles(0, 1, *nest.m) if nest.bias.rects is None else nest.bias.rects),
         X: (X, nest.x, rectangles(*nest.n, *nest.k)),
         W: (W, nest.w, rectangles(*nest.k, *nest.m)),
     }
@@ -159,4 +161,6 @@ def _edges(parts: list[Edges]) -> Edges:
 
 def _fetches(parts: list[Fetch], offsets: Integers) -> Fetch:
     until = [part.until + offset for part, offset in zip(parts, offsets, strict=True)]
-    return Fetch(np.concatenate([part.at for part in parts]), np.concatenate(until))
+    rects = [part.rects for part in parts if part.rects is not None]
+    joined = np.concatenate(rects) if rects else None
+    return Fetch(np.concatenate([part.at for part in parts]), np.concatenate(until), joined)

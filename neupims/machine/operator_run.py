@@ -9,6 +9,7 @@ from simpy.events import Event
 from neupims.events.join import Join
 from neupims.isa.work import NpuWork
 from neupims.machine.core import Core
+from neupims.machine.early_stores import EarlyStores
 from neupims.machine.loader import LoadQueue
 from neupims.machine.outcome import OperatorSpan
 from neupims.machine.ranks import END_OF_NPU
@@ -36,7 +37,7 @@ class OperatorRun:
         self._known = 0
         self._next = 0
         self._last_end = 0
-        self._stores = StoreQueue(work.stores, core)
+        self._stores = (StoreQueue if work.stores.early is None else EarlyStores)(work.stores, core)
         if len(steps) and self._need[-1] > loads:
             raise RuntimeError(f"{work.name}: a step wants {self._need[-1]} loads but there are {loads}")
         self._unit = UNITS[work.unit](work, core)
@@ -82,11 +83,14 @@ class OperatorRun:
         """Time the steps whose loads are known to arrive."""
         if not self._learn() and self._next:
             return
+        self._stores.loaded(self._known, self._reach)
         until = int(np.searchsorted(self._need, self._known, "right"))
         if until > self._next:
             part = slice(self._next, until)
             self._next = until
-            self._unit.issue(part, self._reach[self._need[part]], self._ended)
+            ready = self._reach[self._need[part]]
+            self._stores.issued(ready)
+            self._unit.issue(part, ready, self._ended)
 
     def lookahead(self, loader_waits: bool) -> int:
         """Cycles that memory may run before anything that it completes in them can cause a request."""
@@ -100,7 +104,7 @@ class OperatorRun:
         transfers, loads, steps = self.core.transfers, len(self.work.loads.bytes), len(self.work.steps)
         if self._known == loads:
             return transfers.longest_window
-        if self._next == steps or self._need[-1] < loads:
+        if self._next == steps or self._need[-1] < loads or self._stores.wants(self._known):
             return transfers.reaction(self.core.ahead.access, 0)
         cause = self._next if loader_waits else self._stores.cause(self._next, steps - 1)
         return transfers.reaction(self.core.ahead.access, self.core.clock.ps(self._unit.delay(self._next, cause)))

@@ -39,6 +39,16 @@ class StoreQueue:
         self._time = now
         self.core.transfers.watch_join(self._first, self._pieces, Join(self._pieces, now, done))
 
+    def loaded(self, loads: int, reach: Ints) -> None:
+        """So many loads are known to arrive, load i - 1 by `reach[i]`."""
+
+    def issued(self, ready: Ints) -> None:
+        """The operands of the next steps arrive at `ready`."""
+
+    def wants(self, loads: int) -> bool:
+        """Whether a store may follow a load beyond the first `loads` without a step between them."""
+        return False
+
     def cause(self, step: int, last: int) -> int:
         """First step from `step` on that has a store, or `last` if there is none."""
         place = int(np.searchsorted(self.stores.step, step))
