@@ -38,6 +38,8 @@ class Loads:
     """Bytes of each load."""
     early: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     """True where the data do not depend on earlier operators (weights, KV cache)."""
+    after: NDArray[np.int64] | None = None
+    """For each load a step whose stores must have been acknowledged before it leaves, -1 for none (ascending)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neupims.isa.work import Loads, Records
 from neupims.machine.core import Core
 from neupims.machine.ranks import LOADER
-from neupims.machine.transfers import NPU_PORT, parts_of
+from neupims.machine.transfers import NEVER, NPU_PORT, parts_of
 
 Ints = NDArray[np.int64]
 
@@ -35,6 +35,19 @@ class LoadQueue:
         self.waiting = np.ones(len(loads.bytes), np.bool_)
         self.ahead = 0
         """Bytes taken before the operator began."""
+        self._after = np.full(len(loads.bytes), -1) if loads.after is None else loads.after
+        self._opens = np.where(self._after < 0, 0, NEVER)
+        self._reply = 2 * core.transfers.interconnect_ps + core.transfers.clock.period_ps + core.operator_gap_ps
+
+    def candidates(self, now: int) -> Ints:
+        """Loads that wait for nothing but room."""
+        return np.flatnonzero(self.waiting & (self._opens <= now))
+
+    def ended(self, part: slice, ends: Ints) -> list[int]:
+        """Steps `part` end at `ends`: the times at which loads behind them may leave, if they have no delay."""
+        low, high = np.searchsorted(self._after, (part.start, part.stop))
+        self._opens[low:high] = ends[self._after[low:high] - part.start] + self._reply
+        return np.unique(self._opens[low:high]).tolist()
 
     def take(self, chosen: Ints) -> Records:
         """Mark loads as gone; returns their runs with the ids of their blocks."""
@@ -56,7 +69,7 @@ class Loader:
         self.core, self.queues = core, queues
         self.index = 0
         self.blocked = False
-        """Whether the next load waits for room in the scratchpad."""
+        """Whether the next load waits for room in the scratchpad, or for a step."""
         self._round = 0
         self._out: list[tuple[Ints, Ints]] = []
         self._sent = 0
@@ -91,13 +104,13 @@ class Loader:
             self._send_ahead()
 
     def released(self, times: Iterable[int]) -> None:
-        """The scratchpad gets room at `times`."""
+        """Loads may leave at `times`, at which the scratchpad gets room or what they wait for is done."""
         if self.blocked:
             for time in times:
                 self._pump_at(time)
 
     def _send_urgent(self, queue: LoadQueue) -> None:
-        waiting = np.flatnonzero(queue.waiting)
+        waiting = queue.candidates(self.core.now)
         room = self.core.scratchpad.free(self.core.now)
         chosen = waiting[: np.searchsorted(np.cumsum(queue.bytes[waiting]), room, "right")]
         if len(chosen):

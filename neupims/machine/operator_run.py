@@ -134,5 +134,7 @@ class OperatorRun:
             self.core.scratchpad.release(amount, end)
         self._stores.send(part, ends)
         self._released(ends[given].tolist())
+        if self.queue is not None:
+            self._released(self.queue.ended(part, ends))
         if part.stop == len(self.work.steps):
             self._end.count_down(self._last_end)
