@@ -84,7 +84,7 @@ class NpuWork:
     stores: Stores
     dataflow: Dataflow = "weight_stationary"
     chain: bool = False
-    """Steps of an array operator with `rows` take `stream` cycles of a vector unit, after and before their neighbours."""
+    """Steps of an array operator with `rows` take `stream` cycles of a vector unit, one after the other."""
     macs: int = 0
     other_ops: int = 0
 

@@ -15,7 +15,7 @@ from neupims.hardware.npu import NpuSpec
 from neupims.isa.work import STEP, Loads, NpuWork, Records, Stores
 from neupims.lowering.pim_attention import attention_macs
 from neupims.lowering.places import Integers, counting, rectangles
-from neupims.lowering.storage import Access, block_bytes, loads, stores
+from neupims.lowering.storage import Access, Storage, block_bytes
 from neupims.lowering.stream_attention import OPS_PER_SCORE, StreamAttention, softmax_cycles
 from neupims.lowering.target import Target
 
@@ -64,15 +64,16 @@ def lower_chain_attention(name: str, tokens: tuple[int, int], attention: StreamA
     early = np.ones(heads.loads, np.bool_)
     early[heads.first_load] = False
     last = heads.first_step + 1 + heads.blocks
-    size = target.element_bytes
+    stored, size = _stored(heads, attention, complete), target.element_bytes
+    loaded, written = _alternating(fetched, stored, heads, attention.heads, target.storage)
     return NpuWork(
         name=name,
         kind="attention",
         unit="array",
         chain=True,
         steps=_steps(heads, fetched, attention.head_dim, target),
-        loads=loads(target.storage, fetched, early, size),
-        stores=stores(target.storage, _stored(heads, attention, complete), last, size),
+        loads=Loads(loaded, block_bytes(fetched, heads.loads, size), early, _after(heads, attention.heads, last)),
+        stores=Stores(written, block_bytes(stored, heads.count, size), last.astype(np.int32)),
         macs=attention_macs(attention.heads, attention.head_dim, lengths),
         other_ops=OPS_PER_SCORE * attention.heads * int(lengths.sum()),
     )
@@ -128,6 +129,36 @@ def _stored(heads: _Heads, attention: StreamAttention, complete: bool) -> list[A
         return [output]
     newest = _of_head(heads, heads.first_row + heads.cached, heads.first_row + heads.length, dim)
     return [output, Access(attention.keys, newest, block), Access(attention.values, newest, block)]
+
+
+def _after(heads: _Heads, per_request: int, last: Integers) -> Integers:
+    """Two requests are on chip at a time: loads of one wait for the end of the request two before it."""
+    request = np.repeat(np.arange(heads.count) // per_request, 1 + 2 * (heads.cached > 0))
+    return np.where(request < 2, -1, last[np.maximum(request - 1, 1) * per_request - 1])
+
+
+def _alternating(
+    fetched: list[Access], stored: list[Access], heads: _Heads, per_request: int, storage: Storage
+) -> tuple[Records, Records]:
+    """Runs of all loads and of all stores, in the order in which they leave: the loads of request i + 2 behind the
+    stores of request i. It matters to a counter.
+    """
+    loads, stores = list[Records](), list[Records]()
+    first = np.append(heads.first_load, heads.loads)[::per_request]
+    count = len(first) - 1
+    for request in range(count + 2):
+        if request >= 2:
+            begin = (request - 2) * per_request
+            stores.append(storage.runs(_part(stored, begin, begin + per_request), write=True))
+        if request < count:
+            loads.append(storage.runs(_part(fetched, int(first[request]), int(first[request + 1]))))
+    return np.concatenate(loads), np.concatenate(stores)
+
+
+def _part(accesses: list[Access], first: int, end: int) -> list[Access]:
+    """The accesses of blocks first to end - 1."""
+    cuts = [slice(*np.searchsorted(access.blocks, (first, end))) for access in accesses]
+    return [Access(a.place, a.rects[cut], a.blocks[cut]) for a, cut in zip(accesses, cuts, strict=True)]
 
 
 def _of_head(heads: _Heads, row: Integers, end: Integers, head_dim: int) -> Integers:

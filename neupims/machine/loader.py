@@ -37,7 +37,7 @@ class LoadQueue:
         """Bytes taken before the operator began."""
         self._after = np.full(len(loads.bytes), -1) if loads.after is None else loads.after
         self._opens = np.where(self._after < 0, 0, NEVER)
-        self._reply = 2 * core.transfers.interconnect_ps + core.transfers.clock.period_ps + core.operator_gap_ps
+        self._reply = 2 * core.transfers.interconnect_ps + core.transfers.clock.period_ps
 
     def candidates(self, now: int) -> Ints:
         """Loads that wait for nothing but room."""
