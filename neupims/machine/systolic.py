@@ -9,7 +9,6 @@ one pipeline stands for all arrays (a step of 128 x 128 x 128 streams 128 / 8 = 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,22 +48,39 @@ class ArrayTiming:
 def array_timing(steps: Records, arrays: SystolicArrays, dataflow: Dataflow) -> ArrayTiming:
     """Timing of STEP records.
 
-    Weight and activation stationary: latency = rows + columns - 2 + stream. Output stationary: the
-    results leave after the stream (= K), rows cycles more.
+    Weight and activation stationary: latency = rows + columns - 2 + stream. Output stationary: see `_shifted`.
     """
     if arrays.folded and arrays.preload == "drained":
         return _drained(steps, arrays)
+    if dataflow == "output_stationary" and not arrays.folded:
+        return _shifted(steps, arrays)
     stream, preload = steps["stream"].astype(np.int64), steps["preload"].astype(np.int64)
-    drain = arrays.rows if dataflow == "output_stationary" else 0
     exposed = preload
     if arrays.folded:
         stream = np.maximum(stream, SHORTEST_STREAM)
         exposed = np.where(preload > 0, arrays.rows + arrays.columns - 1, 0)
         preload = np.where(preload > 0, arrays.rows, 0)
     before = np.concatenate(([0], stream[:-1]))[: len(stream)]
-    behind = np.maximum(preload, drain)
-    interval = np.maximum(before, behind) if arrays.double_buffered or arrays.folded else before + behind
-    return ArrayTiming(interval, arrays.rows + arrays.columns - 2 + stream + drain, exposed)
+    interval = np.maximum(before, preload) if arrays.double_buffered or arrays.folded else before + preload
+    return ArrayTiming(interval, arrays.rows + arrays.columns - 2 + stream, exposed)
+
+
+def _shifted(steps: Records, arrays: SystolicArrays) -> ArrayTiming:
+    """Output stationary: a block of outputs streams K over some steps, then its results are shifted out.
+
+    A step with a preload begins a block; it waits for the results of the block before, which take
+    `preload` cycles to leave: behind the streams of its successor when double buffered, or before them.
+    """
+    stream, preload = steps["stream"].astype(np.int64), steps["preload"].astype(np.int64)
+    before = np.concatenate(([0], stream[:-1]))[: len(stream)]
+    first = np.flatnonzero(preload)
+    last = np.union1d(first[first > 0] - 1, np.arange(len(stream))[-1:])
+    wait = np.zeros_like(stream)
+    hidden = np.diff(np.cumsum(stream)[first] - stream[first]) if arrays.double_buffered else 0
+    wait[first[1:]] = np.maximum(preload[first[1:]] - hidden, 0)
+    latency = arrays.rows + arrays.columns - 2 + stream
+    latency[last] += arrays.rows
+    return ArrayTiming(before + wait, latency, np.zeros_like(stream))
 
 
 def _drained(steps: Records, arrays: SystolicArrays) -> ArrayTiming:
@@ -91,11 +107,11 @@ def issue(timing: ArrayTiming, part: slice, ready: Cycles, state: ArrayState, ar
 def _issue_streams(
     timing: ArrayTiming, part: slice, ready: Cycles, state: ArrayState, arrays: SystolicArrays
 ) -> Cycles:
-    """start[i] = max(start[i-1] + interval[i], ready[i] + exposed[i]), as a running maximum."""
+    """start[i] = max(start[i-1] + interval[i], ready[i] + exposed[i]), as a running maximum; ends in order."""
     offset = np.cumsum(timing.interval[part])
     free = np.maximum.accumulate(ready + timing.exposed[part] - offset)
     start = np.maximum(free, state.start) + offset
-    end = start + timing.latency[part]
+    end = np.maximum.accumulate(np.maximum(start + timing.latency[part], state.end))
     state.start, state.end, state.issue = int(start[-1]), int(end[-1]), int(ready[-1])
     return end
 
@@ -128,22 +144,3 @@ def cost(steps: Records, arrays: SystolicArrays, dataflow: Dataflow) -> int:
 def cost_of(arrays: SystolicArrays) -> Cost:
     """`cost` for given arrays, as lowering wants it to choose a dataflow."""
     return lambda steps, dataflow: cost(steps, arrays, dataflow)
-
-
-def gemm_cycles(m: int, n: int, k: int, arrays: SystolicArrays, dataflow: Dataflow) -> int:
-    """Cycles of an m x k by k x n product on one array whose folds follow each other without overlap.
-
-    Closed forms of SCALE-Sim: with a stationary operand of R x C, each fold takes R to load, then
-    R + C - 2 + stream; with stationary outputs R + C - 2 + K.
-    """
-    folds, stream, load = _FOLDS[dataflow](m, n, k, arrays.rows, arrays.columns)
-    return folds * (load + arrays.rows + arrays.columns - 2 + stream) - 1
-
-
-Folds = Callable[[int, int, int, int, int], tuple[int, int, int]]
-
-_FOLDS: dict[str, Folds] = {
-    "weight_stationary": lambda m, n, k, r, c: (ceil(k / r) * ceil(n / c), m, r),
-    "activation_stationary": lambda m, n, k, r, c: (ceil(k / r) * ceil(m / c), n, r),
-    "output_stationary": lambda m, n, k, r, c: (ceil(m / r) * ceil(n / c), k, 0),
-}

@@ -1,7 +1,5 @@
-"""Systolic timing: intervals, latencies, and the closed forms of others."""
+"""Systolic timing: intervals and latencies."""
 
-import csv
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +10,7 @@ from numpy.typing import NDArray
 
 from neupims.hardware.npu import SystolicArrays
 from neupims.isa.work import STEP
-from neupims.machine.systolic import ArrayState, array_timing, cost, cost_of, gemm_cycles, intervals, issue
-
-REFERENCE = Path(__file__).parents[4] / "shared" / "reference" / "systolic.csv"
+from neupims.machine.systolic import ArrayState, array_timing, cost, cost_of, intervals, issue
 
 CLEAN = SystolicArrays(count=8, rows=128, columns=64, dataflow="weight_stationary")
 SINGLE = CLEAN.model_copy(update={"double_buffered": False})
@@ -72,11 +68,29 @@ def test_preload_after_a_gap_is_exposed() -> None:
 
 
 def test_outputs_leave_after_the_stream() -> None:
-    one, two = ends(steps((500, 0), (500, 0)), CLEAN, [0, 0], "output_stationary")
-    assert one == FILL + 500 + CLEAN.rows
+    rows = CLEAN.rows
+    one, two = ends(steps((500, rows), (500, rows)), CLEAN, [0, 0], "output_stationary")
+    assert one == FILL + 500 + rows
     assert two - one == 500
-    one, two = ends(steps((500, 0), (500, 0)), SINGLE, [0, 0], "output_stationary")
-    assert two - one == 500 + CLEAN.rows
+    one, two = ends(steps((500, rows), (500, rows)), SINGLE, [0, 0], "output_stationary")
+    assert one == FILL + 500 + rows
+    assert two - one == 500 + rows
+
+
+@pytest.mark.parametrize(("arrays", "between"), [(CLEAN, 300), (SINGLE, 300 + CLEAN.rows)])
+def test_results_leave_once_for_all_steps_of_a_block(arrays: SystolicArrays, between: int) -> None:
+    rows = arrays.rows
+    block = ((128, rows), (128, 0), (44, 0))
+    found = ends(steps(*block, *block), arrays, [0] * 6, "output_stationary")
+    assert found[2] == FILL + 300 + rows
+    assert found[5] - found[2] == between
+    assert found[0] == FILL + 128
+
+
+def test_a_short_block_waits_for_the_results_of_the_one_before() -> None:
+    rows = CLEAN.rows
+    found = ends(steps(*[(20, rows), (30, 0)] * 3), CLEAN, [0] * 6, "output_stationary")
+    assert np.diff(found[1::2]).tolist() == [rows, rows]
 
 
 @pytest.mark.parametrize(("n", "k", "m"), [(1, 1, 1), (1, 8, 24), (4, 32, 32), (4, 8, 32)])
@@ -140,27 +154,3 @@ def test_no_step_ends_before_its_operands_have_passed_through(
     done = issue(timing, slice(0, len(rows)), ready, ArrayState(), arrays)
     assert (done >= ready + timing.latency).all()
     assert (np.diff(done - timing.latency) >= timing.interval[1:]).all()
-
-
-def rows_of_reference() -> list[dict[str, str]]:
-    if not REFERENCE.exists():
-        return []
-    with REFERENCE.open() as file:
-        return list(csv.DictReader(file))
-
-
-DATAFLOWS = {"ws": "weight_stationary", "os": "output_stationary"}
-
-
-@pytest.mark.skipif(not REFERENCE.exists(), reason="shared/reference/systolic.csv is not beside the repository")
-def test_closed_forms_agree_with_scale_sim() -> None:
-    for row in rows_of_reference():
-        arrays = CLEAN.model_copy(update={"rows": int(row["rows"]), "columns": int(row["cols"])})
-        m, n, k = (int(row[name]) for name in "mnk")
-        assert gemm_cycles(m, n, k, arrays, DATAFLOWS[row["dataflow"]]) == int(row["cycles"]), row  # type: ignore[arg-type]
-
-
-def test_closed_form_of_stationary_activations_is_that_of_weights_transposed() -> None:
-    assert gemm_cycles(100, 300, 200, CLEAN, "activation_stationary") == gemm_cycles(
-        300, 100, 200, CLEAN, "weight_stationary"
-    )
