@@ -22,6 +22,8 @@ Ints = NDArray[np.int64]
 
 POLL_CYCLES = 128
 """Period of the fetch engine, in DRAM cycles."""
+FIRST_LOAD = -(1 << 40)
+"""Key of the first load: of what leaves together, loads go before stores, whose keys are not negative."""
 
 
 class LoadQueue:
@@ -72,7 +74,7 @@ class Loader:
         """Whether the next load waits for room in the scratchpad, or for a step."""
         self._round = 0
         self._out: list[tuple[Ints, Ints]] = []
-        self._sent = 0
+        self._sent = FIRST_LOAD
         self._free_at = 0
         memory = core.system.memory
         assert memory is not None
