@@ -26,6 +26,21 @@ def test_no_rule_is_broken_on_any_memory():
     assert assert_clean(QUICK, QUICK_COMMANDS) > 900_000
 
 
+FOUND = {
+    65: (500, "a tile's GEMV waited behind a read that waited for the tile"),
+    277: (3000, "tCCD_S from PIM_READ to RD was left out where it is longer than the turn of the bus"),
+    677: (40_000, "writes kept a tile from its MACs, and the tile its ranks from their refreshes"),
+    1452: (2000, "the result of a GEMV with few MACs came too near to the burst of a read before it"),
+    2134: (2000, "a write waited tRCD for a group activation, not tRCDWR"),
+}
+"""Seeds that found something, and what."""
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_what_was_found_once_stays_mended(seed):
+    assert assert_clean([seed], FOUND[seed][0]) >= FOUND[seed][0]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", MANY[::SHARE])
 def test_no_rule_is_broken_by_a_hundred_million_commands(first):

@@ -36,7 +36,17 @@ def pim_step(channel: Channel) -> bool:
         return True
     if not state.pim_commands or state.in_refresh:
         return False
-    return _try_head(channel) or state.slack < SLACK_TO_SHARE
+    return _try_head(channel) or _keeps_slot(channel)
+
+
+def _keeps_slot(channel: Channel) -> bool:
+    """Whether a cycle in which the head cannot issue is kept free: for want of slack, or for a refresh.
+
+    A refresh waits for an open tile. When a rank is due twice, writes may have kept the tile from its MACs all along.
+    """
+    assert channel.pim is not None
+    late = channel.pim.deadline == "exact" and len(channel.state.refreshes) > channel.memory.organization.ranks
+    return late or channel.state.slack < SLACK_TO_SHARE
 
 
 def _try_head(channel: Channel) -> bool:

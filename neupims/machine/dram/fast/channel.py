@@ -6,7 +6,7 @@ from neupims.machine.dram.fast.jit import borrowed, compiled
 from neupims.machine.dram.fast.layout import Array, Ints
 from neupims.machine.dram.fast.memory import memory_step
 from neupims.machine.dram.fast.moves import move
-from neupims.machine.dram.fast.pim import SLACK_TO_SHARE, pim_step, refresh_step
+from neupims.machine.dram.fast.pim import keeps_slot, pim_step, refresh_step
 from neupims.machine.dram.fast.queues import accept, ring
 
 
@@ -113,7 +113,7 @@ def _next_command(k: Ints, x: Ints) -> int:
         pim = not shares
     if pim and x[at.S_COMMANDS] and x[at.S_IN_REFRESH] == 0:
         wake = x[at.S_PIM_WAKE]
-        shares = shares and x[at.S_SLACK] >= SLACK_TO_SHARE
+        shares = shares and not keeps_slot(k, x)
     if shares and x[at.S_QUEUED]:
         wake = min(wake, x[at.S_MEMORY_WAKE])
     return wake

@@ -120,7 +120,14 @@ def pim_step(k: Ints, x: Ints, b: Ints) -> bool:
         return True
     if x[at.S_COMMANDS] == 0 or x[at.S_IN_REFRESH]:
         return False
-    return _try_head(k, x, b) or x[at.S_SLACK] < SLACK_TO_SHARE
+    return _try_head(k, x, b) or keeps_slot(k, x)
+
+
+@compiled
+def keeps_slot(k: Ints, x: Ints) -> bool:
+    """Whether a cycle in which the head of the PIM commands cannot issue is kept free."""
+    late = k[at.P_EXACT] != 0 and x[at.S_REFRESHES] > k[at.P_RANKS]
+    return late or x[at.S_SLACK] < SLACK_TO_SHARE
 
 
 @compiled
