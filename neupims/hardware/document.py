@@ -137,6 +137,8 @@ class _Reader:
 
     def comment(self, node: yaml.Node) -> str:
         end = node.end_mark
+        if isinstance(node, yaml.CollectionNode) and not node.flow_style:  # ends where the next line's key begins
+            return ""
         if end.line >= len(self.lines) or (isinstance(node, yaml.ScalarNode) and end.line > node.start_mark.line):
             return ""
         found = COMMENT.search(self.lines[end.line][end.column :])

@@ -31,6 +31,13 @@ def test_values_know_their_places_and_comments() -> None:
     assert inner.entries["f"] == Leaf("f.yaml:7:3", "# text\n", "")
 
 
+def test_a_section_does_not_take_the_comment_of_what_follows_it() -> None:
+    text = "a:\n  x: 1  # source of x\n  y: 2\nb: 3  # source of b\n"
+    section = read_document(text, "f.yaml").entries["a"]
+    assert isinstance(section, Section)
+    assert section.entries == {"x": Leaf("f.yaml:2:3", 1, "source of x"), "y": Leaf("f.yaml:3:3", 2, "")}
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
