@@ -9,7 +9,6 @@ from neupims import __version__
 from neupims.errors import ConfigError, ModelError
 from neupims.graph import Model
 from neupims.hardware.npu import NpuSpec
-from neupims.hardware.pim import PimSpec
 from neupims.hardware.system import SystemSpec
 from neupims.isa.work import Plan
 from neupims.lowering.capacity import ChannelRoom
@@ -229,16 +228,8 @@ def _run(
         return _roofline(system, model, batch, waiting, setting)
     lowered = _plan(system, model, batch, waiting, setting)
     report = None if progress is None else _stage_progress(progress)
-    memory = build_memory(system.memory, _pim_path(system.pim, setting.interleaving == "on"), setting.engine)
+    memory = build_memory(system.memory, system.pim, setting.engine)
     return run_plan(lowered, system, memory, report)
-
-
-def _pim_path(pim: PimSpec | None, interleaved: bool) -> PimSpec | None:
-    """The PIM with its way to the channels decided."""
-    if pim is None or pim.front_end.path != "own_if_interleaved":
-        return pim
-    path = "own" if interleaved else "shared"
-    return pim.model_copy(update={"front_end": pim.front_end.model_copy(update={"path": path})})
 
 
 def _roofline(system: SystemSpec, model: Model, batch: Batch, waiting: Batch, setting: Setting) -> DeviceResult:

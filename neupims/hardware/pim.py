@@ -14,11 +14,8 @@ class FrontEnd(Spec):
     """Instructions handed over per DRAM cycle."""
     scope: Literal["channel", "device"] = "channel"
     """Whether the rate holds for each channel or for the whole device in channel order."""
-    path: Literal["own", "shared", "own_if_interleaved"] = "own"
-    """Whether PIM instructions pass the writes of their program on the way to a channel, or keep in line with them.
-
-    `own_if_interleaved`, as published: in line unless two sub-batches are interleaved.
-    """
+    path: Literal["own", "shared"] = "own"
+    """Whether PIM instructions pass the writes of their program on the way to a channel, or keep in line with them."""
 
 
 class PimSpec(Spec):

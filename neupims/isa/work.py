@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from neupims.isa.counter import RunningCounter
 from neupims.isa.memory import RUN
 
 Records = NDArray[Any]  # structured arrays
@@ -166,3 +167,5 @@ class Plan:
     stages: tuple[Stage, ...]
     repeats: tuple[int, ...]
     """The iteration takes sum(repeats[i] * duration(stages[i])); see the extrapolation in docs/design.md."""
+    counter: RunningCounter | None = None
+    """If given, addresses are taken from it when requests reach the memory; those of the RUNs only tell their number."""

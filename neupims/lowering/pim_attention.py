@@ -108,7 +108,7 @@ def _published_writes(
 
 def _by_result(storage: CounterStorage, sizes: Integers, results: int) -> list[Records]:
     """Runs of each request, whose blocks are its results: so many bytes for each."""
-    runs = storage.take(sizes[sizes > 0], np.flatnonzero(sizes), True)
+    runs = storage.counter.take(sizes[sizes > 0], np.flatnonzero(sizes), True)
     owner, runs["block"] = np.divmod(runs["block"], results)
     return _parts(runs, owner, len(sizes) // results)
 

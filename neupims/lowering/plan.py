@@ -1,6 +1,7 @@
 """From an outline of stages to a plan: every operator of a decode iteration as work for one device."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from neupims.errors import ConfigError
 from neupims.hardware.memory import MemorySpec
 from neupims.hardware.npu import NpuSpec
 from neupims.hardware.system import SystemSpec
+from neupims.isa.counter import RunningCounter
 from neupims.isa.outline import Outline, Part, StageOutline
 from neupims.isa.work import PimWork, Plan, Stage
 from neupims.lowering.decoder import DecoderShape, Shard, shard
@@ -76,7 +78,15 @@ def lower_decode(
         stages.insert(0, Stage("in", npu=embedding_part(device, whole, positions)))
         stages.append(Stage("out", npu=head_part(device, whole, device.activations.residual)))
         repeats = [1, *repeats, 1]
-    return Plan(tuple(stages), tuple(repeats))
+    return Plan(tuple(stages), tuple(repeats), _shared_counter(device, len(sub_batches)))
+
+
+def _shared_counter(device: Device, programs: int) -> RunningCounter | None:
+    """The counter at its start, if two programs will take from it in turns that only the run decides."""
+    storage = device.target.storage
+    if programs == 1 or not isinstance(storage, CounterStorage):
+        return None
+    return replace(storage.counter, cursor=0)
 
 
 def build_device(
@@ -123,7 +133,7 @@ def _storage(system: SystemSpec, part: Shard, memory: MemorySpec) -> Storage:
     shared = part.attention_width if system.policy.counter_span == "share" else part.width
     wrap = PUBLISHED_WRAP * part.width * shared
     hashed = system.policy.counter_order == "hash"
-    return CounterStorage(address_map(memory), wrap, part.element_bytes, hashed=hashed)
+    return CounterStorage(RunningCounter(address_map(memory), wrap, part.element_bytes, hashed))
 
 
 def _spans(sub_batches: Sequence[Batch]) -> list[Tokens]:

@@ -109,8 +109,12 @@ def _assemble(
     steps = np.zeros(count, STEP)
     steps["stream"], steps["rows"] = rows.elements, stored.rects[:, 1] - stored.rects[:, 0]
     steps["frees"] = block_bytes(accesses, count, size)
-    wanted = np.cumsum(steps["frees"] > 0)
-    accesses = [Access(access.place, access.rects, wanted[access.blocks] - 1) for access in accesses]
+    apart = len(accesses) if all(len(np.unique(access.blocks)) == count for access in accesses) else 1
+    wanted = np.cumsum(steps["frees"] > 0) * apart
+    accesses = [
+        Access(access.place, access.rects, wanted[access.blocks] - apart + number % apart)
+        for number, access in enumerate(accesses)
+    ]
     early = np.zeros(int(wanted[-1]), np.bool_)
     if parameters is not None:
         both = rectangles(np.arange(2), np.arange(1, 3), 0, rows.elements)

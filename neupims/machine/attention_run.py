@@ -147,7 +147,8 @@ class AttentionRun:
 
     def _part_scored(self, request: int, part: int, time: int) -> None:
         self._softmax_end = max(self._softmax_end, time)
-        self._scores_known.send(request, part, time, key=request * self.work.heads + part)
+        size = self.work.requests[request].length * self.core.npu.element_bytes
+        self._scores_known.send(request, part, time, request * self.work.heads + part, size)
 
     def _scored(self, time: int) -> None:
         """All scores of the batch have been written at `time`."""
@@ -183,7 +184,8 @@ class AttentionRun:
         _count_down(self._output_parts, row, self._attend.results, time)
 
     def _part_attended(self, request: int, part: int, time: int) -> None:
-        self._output_known.send(request, part, time, key=self._logit.count + request * self._attend.results + part)
+        key, size = self._logit.count + request * self._attend.results + part, self.work.head_dim
+        self._output_known.send(request, part, time, key, size * self.core.npu.element_bytes)
 
 
 def _count_down(parts: list[list[Join]], row: int, results: int, time: int) -> None:
@@ -208,10 +210,11 @@ class PendingWrites:
     def _window(self) -> int:
         return self._core.transfers.reaction(self._core.ahead.access, 0)
 
-    def send(self, request: int, part: int, time: int, key: int) -> None:
-        """A part of the results of `request` leaves at `time`."""
+    def send(self, request: int, part: int, time: int, key: int, size: int) -> None:
+        """A part of the results of `request` leaves at `time`; where it leaves head by head it has `size` bytes."""
         if request in self._writes:
-            self._core.transfers.send(time, key, self._writes.of(request, part), PIM_PORT, self._left)
+            sizes = (np.array([self._writes.block(request)]), np.array([size]))
+            self._core.transfers.send(time, key, self._writes.of(request, part), PIM_PORT, sizes, self._left)
         else:
             self._known.count_down(time)
 

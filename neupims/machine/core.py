@@ -8,6 +8,7 @@ from neupims.events.agenda import Agenda
 from neupims.events.clock import Clock
 from neupims.hardware.npu import NpuSpec
 from neupims.hardware.system import SystemSpec
+from neupims.isa.counter import RunningCounter
 from neupims.machine.dram.memory import Memory
 from neupims.machine.scratchpad import ScratchpadBudget
 from neupims.machine.transfers import LONGEST_WINDOW, Ahead, Transfers, known_ahead
@@ -47,8 +48,10 @@ class Core:
         return self.clock.ps(self.npu.operator_gap_cycles)
 
 
-def new_core(system: SystemSpec, memory: Memory, longest_window: int = LONGEST_WINDOW) -> Core:
-    """A core at rest whose time begins at that of `memory`.
+def new_core(
+    system: SystemSpec, memory: Memory, longest_window: int = LONGEST_WINDOW, counter: RunningCounter | None = None
+) -> Core:
+    """A core at rest whose time begins at that of `memory`; `counter` as in `isa.work.Plan`.
 
     Raises:
         ValueError: the system has no NPU or no simulated memory.
@@ -60,7 +63,7 @@ def new_core(system: SystemSpec, memory: Memory, longest_window: int = LONGEST_W
     env = Environment(dram.ps(memory.now))
     agenda = Agenda(env)
     away = clock.ps(npu.interconnect_cycles)
-    transfers = Transfers(memory, dram, env, agenda, away, longest_window)
+    transfers = Transfers(memory, dram, env, agenda, away, longest_window, counter)
     return Core(
         system,
         npu,

@@ -1,6 +1,7 @@
 """One device and its memory running a plan, stage by stage."""
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 
 from simpy.events import Event
 
@@ -33,7 +34,7 @@ def run_plan(
         ValueError: the system has no NPU, no simulated memory, or no PIM for a plan that needs it.
         RuntimeError: the plan cannot end (a load larger than the scratchpad, a gate that never opens).
     """
-    core = new_core(system, memory, longest_window)
+    core = new_core(system, memory, longest_window, replace(plan.counter) if plan.counter else None)
     stages = StageSequence(plan, core, progress)
     process = core.env.process(stages.run())
     windows = run_coupled(core.env, core.transfers, core.transfers.clock, process)

@@ -24,7 +24,7 @@ class StoreQueue:
 
     def __init__(self, stores: Stores, core: Core) -> None:
         self.stores, self.core, self.count = stores, core, len(stores.bytes)
-        self._runs = _in_pieces(stores.runs)
+        self._runs = _in_pieces(stores.runs) if core.transfers.counter is None else stores.runs
         self._pieces = int(self._runs["block"][-1]) + 1 if self.count else 0
         self._offsets = np.searchsorted(stores.runs["block"], np.arange(self.count + 1))
         self._first = core.transfers.register(parts_of(self._runs, self._pieces)) if self.count else 0
@@ -71,11 +71,15 @@ class StoreQueue:
     def _send(self, low: int, high: int, time: int) -> None:
         runs = self._runs[self._offsets[low] : self._offsets[high]].copy()
         runs["block"] += self._first
-        self.core.transfers.send(time, 0, runs, NPU_PORT, self._arrive if high == self.count else None)
+        sizes = (np.arange(low, high) + self._first, self.stores.bytes[low:high])
+        self.core.transfers.send(time, 0, runs, NPU_PORT, sizes, self._arrive if high == self.count else None)
 
     def _arrive(self) -> None:
         self._at_memory = True
-        self._behind = _least_behind(self._runs, self._pieces)
+        if self.core.transfers.counter is None:
+            self._behind = _least_behind(self._runs, self._pieces)
+        else:
+            self._behind = np.zeros(self._pieces, np.int64)
 
     @property
     def lookahead(self) -> int:

@@ -12,12 +12,14 @@ from neupims.events.clock import Clock
 from neupims.events.holds import Holds
 from neupims.events.join import Join
 from neupims.hardware.memory import MemorySpec
+from neupims.isa.counter import RunningCounter
 from neupims.isa.work import Records
 from neupims.machine.dram.memory import Memory
 from neupims.machine.ranks import REQUEST
 from neupims.units import cycles
 
 Ints = NDArray[np.int64]
+Sizes = tuple[Ints, Ints]
 Handler = Callable[[int], None]
 
 NEVER = int(np.iinfo(np.int64).max)
@@ -65,8 +67,11 @@ class Transfers:
         agenda: Agenda,
         interconnect_ps: int,
         longest_window: int = LONGEST_WINDOW,
+        counter: RunningCounter | None = None,
     ) -> None:
         self.memory, self.clock, self.env, self.agenda = memory, clock, env, agenda
+        self.counter = counter
+        """Where addresses come from when requests reach the memory; None where plans know them."""
         self.interconnect_ps = interconnect_ps
         self.holds = Holds(longest_window)
         self.longest_window = longest_window
@@ -107,16 +112,32 @@ class Transfers:
 
     # Requests -------------------------------------------------------------------------------
 
-    def send(self, time: int, key: int, runs: Records, port: int, then: Callable[[], None] | None = None) -> None:
-        """Runs leave the core at `time`; `key` orders those that leave together. `then`: on arrival."""
+    def send(
+        self, time: int, key: int, runs: Records, port: int, sizes: Sizes, then: Callable[[], None] | None = None
+    ) -> None:
+        """Runs leave the core at `time`; `key` orders those that leave together. `then`: on arrival.
+
+        `sizes` are the blocks of the runs, and their bytes.
+        """
 
         def arrive() -> None:
             self._arrive()
-            self.memory.submit(runs, port)
+            self.memory.submit(runs if self.counter is None else self._relocated(runs, sizes, self.counter), port)
             if then is not None:
                 then()
 
         self.agenda.at(time + self.interconnect_ps, (REQUEST, port, key), arrive)
+
+    def _relocated(self, runs: Records, sizes: Sizes, counter: RunningCounter) -> Records:
+        """The requests of `runs` at the addresses that the counter gives them now."""
+        blocks, size = sizes
+        moved = counter.take(size, np.arange(len(size)), bool(runs["write"][0]))
+        known = np.searchsorted(blocks, runs["block"])
+        more = np.bincount(moved["block"], moved["bursts"], len(size)) - np.bincount(known, runs["bursts"], len(size))
+        for index in np.flatnonzero(more).tolist():
+            self.memory.add_parts(int(blocks[index]), int(more[index]))
+        moved["block"] = blocks[moved["block"]]
+        return moved
 
     def send_pim(self, time: int, key: int, instructions: Records) -> None:
         """PIM instructions leave the core at `time`."""

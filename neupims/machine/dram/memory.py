@@ -41,6 +41,10 @@ class Memory(Protocol):
         """Register blocks, each complete when so many bursts or results are; returns the first one's id."""
         ...
 
+    def add_parts(self, block: int, parts: int) -> None:
+        """Let a block of which nothing has been submitted have so many parts more (less, if negative)."""
+        ...
+
     def submit(self, runs: NDArray[Any], port: int) -> None:
         """Queue RUNs with block ids at port 0 (NPU program) or 1 (PIM program), visible from `now` on."""
         ...
@@ -91,6 +95,10 @@ class ReferenceMemory:
         self._blocks.left.extend(int(n) for n in parts)
         self._blocks.done.extend([0] * len(parts))
         return first
+
+    def add_parts(self, block: int, parts: int) -> None:
+        """See Memory."""
+        self._blocks.left[block] += parts
 
     def submit(self, runs: NDArray[Any], port: int) -> None:
         """See Memory."""

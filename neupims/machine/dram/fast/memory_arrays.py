@@ -50,6 +50,10 @@ class FastMemory:
         self._blocks[left : left + len(parts)] = parts
         return first
 
+    def add_parts(self, block: int, parts: int) -> None:
+        """Change the parts of a block of which nothing has been submitted."""
+        self._blocks[at.B_LEFT + block] += parts
+
     def submit(self, runs: NDArray[Any], port: int) -> None:
         """Queue RUNs at a port."""
         owners, records = _columns(runs, RUN_FIELDS)

@@ -9,7 +9,7 @@ to no more than 80 %, where entries of one home place stand by five further bits
 import numpy as np
 from numpy.typing import NDArray
 
-from neupims.lowering.places import Integers
+Integers = NDArray[np.int64]
 
 FIRST_FACTOR = np.uint64(0xFF51AFD7ED558CCD)
 """Of the finalizer of MurmurHash3."""
