@@ -2,7 +2,9 @@
 
 import pytest
 
-SYSTEMS = pytest.mark.parametrize("system", ["npu-only", "neupims", "neupims-authors", "npu-pim", "npu-pim-authors"])
+SYSTEMS = pytest.mark.parametrize(
+    "system", ["npu-only", "npu-only-authors", "neupims", "neupims-authors", "npu-pim", "npu-pim-authors"]
+)
 
 
 @SYSTEMS
