@@ -53,7 +53,7 @@ def npu_problems(work: NpuWork, bounds: Bounds) -> Iterator[str]:
     yield from (f"loads: {problem}" for problem in _runs(work.loads.runs, bounds, len(work.loads.bytes), write=False))
     yield from (f"stores: {problem}" for problem in _runs(work.stores.runs, bounds, len(work.stores.bytes), write=True))
     yield from _loads(work.loads, bounds)
-    yield from _steps(work.steps, work.loads)
+    yield from _steps(work.steps, work.loads, 0 if work.chain else 1)
     yield from _stores(work.stores, len(work.steps))
 
 
@@ -84,7 +84,7 @@ def _loads(loads: Loads, bounds: Bounds) -> Iterator[str]:
             yield "the runs of a load hold less than its bytes"
 
 
-def _steps(steps: Records, loads: Loads) -> Iterator[str]:
+def _steps(steps: Records, loads: Loads, least_stream: int) -> Iterator[str]:
     if not len(steps):
         yield "there are no steps"
         return
@@ -93,7 +93,7 @@ def _steps(steps: Records, loads: Loads) -> Iterator[str]:
         yield "steps do not want ever more loads"
     if wanted[-1] != len(loads.bytes):
         yield f"the last step wants {wanted[-1]} of {len(loads.bytes)} loads"
-    if np.any(steps["stream"] < 1):
+    if np.any(steps["stream"] < least_stream):
         yield "a step streams nothing"
     if np.any(steps["frees"] < 0) or steps["frees"].sum() != loads.bytes.sum():
         yield f"steps free {steps['frees'].sum()} of {loads.bytes.sum()} bytes"

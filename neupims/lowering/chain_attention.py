@@ -80,9 +80,12 @@ def lower_chain_attention(name: str, tokens: tuple[int, int], attention: StreamA
 
 
 def lower_reshaping(name: str, pieces: int, npu: NpuSpec) -> NpuWork:
-    """`pieces` views that nothing moves for, each of which the control of the published simulator takes up in turn."""
+    """`pieces` views that nothing moves for, each of which the control of the published simulator takes up in turn.
+
+    All that it costs is `pieces * reshape_cycles`; the gap before an operator is part of it.
+    """
     step = np.zeros(1, STEP)
-    step["stream"], step["rows"] = pieces * npu.reshape_cycles, 1
+    step["stream"], step["rows"] = max(1, pieces * npu.reshape_cycles - npu.operator_gap_cycles), 1
     return NpuWork(name, "reshape", "array", step, Loads(), Stores(), chain=True)
 
 
@@ -171,7 +174,7 @@ def _steps(heads: _Heads, fetched: list[Access], head_dim: int, target: Target) 
     owner, place = counting(2 + heads.blocks)
     softmax = np.array([softmax_cycles(length, units) for length in heads.length.tolist()])
     steps = np.zeros(len(owner), STEP)
-    logit = np.maximum(heads.length // arrays.count, 1)
+    logit = heads.length // arrays.count
     attend = max(head_dim // arrays.count, 1)
     steps["stream"] = np.where(place == 0, logit[owner], np.where(place == 1, softmax[owner], attend))
     steps["preload"] = np.where(place == 1, 0, arrays.vector_preload or arrays.rows)
