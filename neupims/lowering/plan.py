@@ -82,7 +82,7 @@ def lower_decode(
 
 
 def _shared_counter(device: Device, programs: int) -> RunningCounter | None:
-    """The counter at its start, if two programs, or loads and stores, take from it in turns that only the run decides."""
+    """The counter at its start, if programs, or loads and stores, take from it in turns that only the run decides."""
     storage, target = device.target.storage, device.target
     in_turns = programs > 1 or target.npu.loads_per_cycle is not None
     if not in_turns or not isinstance(storage, CounterStorage):

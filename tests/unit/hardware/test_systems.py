@@ -91,7 +91,8 @@ def test_the_authors_differ_in_their_switches() -> None:
     common = {f"pim.{key}" for key in timing} | {f"processor.arrays.{key}" for key in arrays}
     common |= {f"policy.{key}" for key in policy} | {"processor.vector.counts", "processor.prefetch"}
     common |= {"processor.vector.order", "pim.front_end.path", "memory.controller.merge_duplicates"}
-    common |= {f"link.{key}" for key in link} | {"policy.interleaving_auto"}
+    common |= {f"link.{key}" for key in link} | {"policy.interleaving_auto", "policy.counter_order"}
+    common |= {f"processor.{key}_cycles" for key in ("interconnect", "operator_gap", "stage_gap")}
     rate = "pim.front_end.per_cycle"
     assert differing(load_system("neupims"), load_system("neupims-authors")) == common | {rate}
     assert differing(load_system("npu-pim"), load_system("npu-pim-authors")) == common | {rate, "pim.front_end.scope"}
@@ -101,7 +102,8 @@ def test_the_authors_npu_without_pim_differs_from_their_others_in_its_branch() -
     found = differing(load_system("neupims-authors"), load_system("npu-only-authors"))
     arrays = {f"processor.arrays.{key}" for key in ("preload", "starts_in_past", "vector_preload")}
     policy = {f"policy.{key}" for key in ("attention", "counter_span", "interleaving")}
-    own = {"processor.loads_per_cycle", "processor.reshape_cycles", "memory.controller.outstanding"}
+    own = {f"processor.{key}" for key in ("loads_per_cycle", "reshape_cycles", "stage_gap_cycles")}
+    own |= {"memory.controller.outstanding"}
     assert {key for key in found if not key.startswith("pim")} == arrays | policy | own
 
 
