@@ -9,7 +9,16 @@ from neupims.hardware.load import load_system
 from neupims.hardware.npu import NpuSpec
 from neupims.hardware.system import SystemSpec
 
-SYSTEMS = ["gpu-a100", "gpu-rtx4090", "neupims", "neupims-authors", "npu-only", "npu-only-authors", "npu-pim", "npu-pim-authors"]
+SYSTEMS = [
+    "gpu-a100",
+    "gpu-rtx4090",
+    "neupims",
+    "neupims-authors",
+    "npu-only",
+    "npu-only-authors",
+    "npu-pim",
+    "npu-pim-authors",
+]
 PCIE_GB_S = 63
 """32 GT/s on 16 lanes, 128 of 130 bits data, per direction."""
 
