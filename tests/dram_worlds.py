@@ -11,8 +11,11 @@ from neupims.hardware.load import load_system
 from neupims.hardware.memory import MemorySpec
 from neupims.hardware.pim import PimSpec
 from neupims.isa.commands import Command
-from neupims.isa.memory import GWRITE, INSTRUCTION, RUN, TILE
+from neupims.isa.memory import RUN, TILE
 from neupims.machine.dram.memory import Engine, Memory, build_memory
+from neupims.validation.channel import attend, attention, gwrite, logit, program, tile
+
+__all__ = ["attend", "attention", "gwrite", "logit", "program", "tile"]
 
 Table = NDArray[Any]
 
@@ -55,44 +58,6 @@ def world(system: str, *overrides: str) -> World:
 
 
 # Programs -----------------------------------------------------------------------------------------
-
-
-def gwrite(bank: int = 0, row: int = 0) -> tuple[int, ...]:
-    return 0, GWRITE, bank, row, 0, 0, -1, -1
-
-
-def tile(row: int, groups: int, macs: int) -> tuple[int, ...]:
-    return 0, TILE, 0, row, groups, macs, -1, -1
-
-
-def program(*steps: tuple[int, ...]) -> Table:
-    """INSTRUCTIONs for channel 0 that report to nobody yet."""
-    return np.array(list(steps), INSTRUCTION)
-
-
-def logit(length: int, heads: int, width: int) -> list[tuple[int, ...]]:
-    """K^T q of one request, laid out as the published simulator does: 512 elements per row, 32 tokens per tile."""
-    per_row = 512 // width
-    chunks = [min(per_row, heads - first) for first in range(0, heads, per_row)]
-    tiles = -(-length // 32)
-    return [step for groups in chunks for step in [gwrite(), *[tile(0, groups, width // 16)] * tiles]]
-
-
-def attend(length: int, heads: int, width: int) -> list[tuple[int, ...]]:
-    """S V of one request: per head and 512 tokens a GWRITE, and a tile for each 32 of `width`."""
-    tokens = [min(512, length - first) for first in range(0, length, 512)]
-    chunk = [[gwrite(), *[tile(0, 1, -(-n // 16))] * -(-width // 32)] for n in tokens]
-    return [step for steps in chunk * heads for step in steps]
-
-
-def attention(part: str, length: int, heads: int = 8, width: int = 128, requests: int = 4) -> Table:
-    """`requests` equal requests one after the other; each tile has a row of its own."""
-    parts = {"logit": logit(length, heads, width), "attend": attend(length, heads, width)}
-    parts["both"] = parts["logit"] + parts["attend"]
-    made = program(*parts[part] * requests)
-    tiles = made["kind"] == TILE
-    made["row"][tiles] = 1000 + np.arange(tiles.sum())
-    return made
 
 
 def sequential(bursts: int, write: bool = False, banks: int = 32, per_row: int = 16) -> Table:

@@ -10,10 +10,12 @@ from pydantic import ValidationError
 from neupims.errors import ConfigError
 from neupims.hardware.document import Leaf, Section, Value
 from neupims.hardware.inherit import find_system, read_tree
+from neupims.hardware.memory import MemorySpec
 from neupims.hardware.overrides import override
 from neupims.hardware.problems import problems
 from neupims.hardware.schema import key_paths
 from neupims.hardware.system import SystemSpec
+from neupims.paths import data_dir
 
 
 def load_system(name_or_path: str | Path, overrides: Sequence[str] = ()) -> SystemSpec:
@@ -23,6 +25,16 @@ def load_system(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Syst
     an override is `--set a.b=c`.
     """
     return _validated(_read(name_or_path, overrides))
+
+
+def load_memory(part: str) -> MemorySpec:
+    """The memory of a built-in part file `parts/dram/PART.yaml`, for memories that no system is built from.
+
+    Raises ConfigError if there is no such file.
+    """
+    tree = read_tree(data_dir("hwconfigs") / "parts" / "dram" / f"{part}.yaml")
+    plain = _plain(tree, frozenset(key_paths(tree)), "")
+    return MemorySpec.model_validate_json(json.dumps(plain["memory"]), strict=True)
 
 
 def sources(name_or_path: str | Path, overrides: Sequence[str] = ()) -> dict[str, str]:

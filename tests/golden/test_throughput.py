@@ -3,26 +3,9 @@
 import pytest
 
 from neupims.isa.commands import Command
+from neupims.validation.pim import BESIDE_READS, FOUR_REQUESTS, OTHER_HEADS, PARTS, SYSTEMS
 
-SYSTEMS = {"dual": "neupims-authors", "single": "npu-pim-authors"}
-PARTS = ("logit", "attend", "both")
-TABLE = {
-    ("dual", 32): (2717, 27709, 30495),
-    ("dual", 64): (4850, 27709, 32703),
-    ("dual", 300): (22111, 27709, 50138),
-    ("dual", 512): (35563, 27709, 63238),
-    ("dual", 513): (37710, 55295, 93181),
-    ("dual", 1024): (71057, 55295, 126539),
-    ("dual", 2048): (142045, 110560, 253909),
-    ("single", 32): (3103, 30534, 33863),
-    ("single", 300): (23207, 35547, 58207),
-    ("single", 512): (36857, 41423, 78887),
-    ("single", 1024): (72842, 82787, 155475),
-    ("single", 2048): (143681, 166223, 310730),
-}
-"""Four equal requests of a length, 8 heads of 128: cycles of K^T q, of S V, and of both by turns."""
-
-CELLS = [(*key, part, cycles) for key, row in TABLE.items() for part, cycles in zip(PARTS, row, strict=True)]
+CELLS = [(*key, part, cycles) for key, row in FOUR_REQUESTS.items() for part, cycles in zip(PARTS, row, strict=True)]
 
 
 @pytest.mark.parametrize(("kind", "length", "part", "cycles"), CELLS)
@@ -30,7 +13,7 @@ def test_four_requests(dram, kind, length, part, cycles):
     assert dram.makespan(dram.world(SYSTEMS[kind]), instructions=dram.attention(part, length)) == cycles
 
 
-@pytest.mark.parametrize(("heads", "cycles"), [(10, 66118), (12, 75174), (14, 90917)])
+@pytest.mark.parametrize(("heads", "cycles"), OTHER_HEADS.items())
 def test_four_requests_of_other_models(dram, heads, cycles):
     program = dram.attention("both", 300, heads)
     assert dram.makespan(dram.world("neupims-authors"), instructions=program) == cycles
@@ -42,7 +25,7 @@ def test_four_requests_of_other_models(dram, heads, cycles):
 def test_four_requests_interpreted(dram, kind, length, part):
     memory = dram.world(SYSTEMS[kind]).build("reference", trace=False)
     dram.submit_program(memory, dram.attention(part, length))
-    assert max(dram.until_idle(memory, 10_000).values()) == TABLE[kind, length][PARTS.index(part)]
+    assert max(dram.until_idle(memory, 10_000).values()) == FOUR_REQUESTS[kind, length][PARTS.index(part)]
 
 
 def plain(dram):
@@ -82,7 +65,7 @@ def test_a_hundred_thousand_reads_and_writes(dram, every, without_pim, with_pim)
         assert (len(cycles), cycles.max()) == (100_000, expected)
 
 
-@pytest.mark.parametrize(("part", "cycles"), [("logit", 22129), ("attend", 30514), ("both", 53076)])
+@pytest.mark.parametrize(("part", "cycles"), BESIDE_READS.items())
 def test_reads_beside_pim(dram, part, cycles):
     """Reads are offered all the time: they slow PIM a little and go on at 0.787 to 0.791 of the peak."""
     memory = dram.world("neupims-authors").controller(accepts_per_cycle=1).build()
