@@ -1,5 +1,6 @@
 """The arrays of the compiled engine for a memory at rest."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -26,10 +27,15 @@ TABLES = (
 SCOPE_NUMBERS = {"bank": at.SCOPE_BANK, "bank_group": at.SCOPE_GROUP, "all": at.SCOPE_ALL}
 
 
-def build_constants(memory: MemorySpec, pim: PimSpec | None, traced: int = 0) -> Array:
-    """Parameters, places and rules; `traced` is the number of commands for which a channel has room."""
+def build_constants(
+    memory: MemorySpec, pim: PimSpec | None, traced: int = 0, given: Sequence[Rule] | None = None
+) -> Array:
+    """Parameters, places and rules; `traced` is the number of commands for which a channel has room.
+
+    `given` stands in for the rules of the memory, to see what a wrong one does.
+    """
     t = build_timing(memory, pim)
-    rules = sorted(rules_of(memory, pim), key=lambda rule: rule.before)
+    rules = sorted(rules_of(memory, pim) if given is None else given, key=lambda rule: rule.before)
     width = _operands(memory, pim) + 1
     gaps = gap_table([rule.gap for rule in rules], t, width - 1)
     untils = gap_table([rule.until or "-1" for rule in rules], t, width - 1)
