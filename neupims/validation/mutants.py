@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from neupims.hardware.memory import MemorySpec
-from neupims.isa.commands import Command
 from neupims.machine.dram.checker import check_trace
 from neupims.machine.dram.fast.build import build_constants
 from neupims.machine.dram.fast.memory_arrays import TRACE_WINDOW, FastMemory
@@ -78,10 +77,3 @@ def is_caught(seed: int, mutant: Mutant, commands: int) -> bool:
     memory = WrongMemory(world, tuple(table))
     drive(memory, world, dice, commands, PATIENCE)
     return bool(check_trace(memory.trace(), world.memory, world.pim))
-
-
-def name_of(mutant: Mutant) -> str:
-    """The rule in words, and which end of it is wrong."""
-    rule, wrong = mutant
-    pair = f"{Command(rule.before).name} to {Command(rule.after).name}, {rule.scope}: {rule.gap}"
-    return pair if rule.until is None else f"{pair} .. {rule.until}, {'end' if wrong.until != rule.until else 'start'}"

@@ -1,7 +1,7 @@
 """The protocol checks pass, and fail when a rule is broken or a wrong engine stays unnoticed."""
 
 from neupims.validation.mutants import PARAMETERS
-from neupims.validation.protocol import CASES, fuzzed, mutated
+from neupims.validation.protocol import CASES, fuzzed, mutated, mutated_rules
 
 
 def test_no_rule_is_broken_and_all_work_ends():
@@ -13,6 +13,11 @@ def test_no_rule_is_broken_and_all_work_ends():
 def test_every_parameter_that_is_too_short_is_noticed():
     (check,) = mutated()
     assert check.ours == check.theirs == len(PARAMETERS)
+
+
+def test_every_rule_that_is_too_short_is_noticed():
+    (check,) = mutated_rules()
+    assert check.ours == check.theirs == 19
 
 
 def test_a_wrong_engine_that_stays_unnoticed_fails():
