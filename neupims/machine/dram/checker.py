@@ -14,7 +14,7 @@ from neupims.machine.dram.checker_gaps import gaps
 from neupims.machine.dram.checker_history import History
 from neupims.machine.dram.checker_rows import Addresses, Rows, Tile
 from neupims.machine.dram.checker_terms import Clocks, Finding, Geometry, Issue, Violation
-from neupims.machine.dram.checker_windows import ActivationWindow, CommandBus, DataBus, Refresh
+from neupims.machine.dram.checker_windows import ActivationWindow, CommandBus, DataBus, Refresh, TileFits
 
 __all__ = ["Violation", "check_trace"]
 
@@ -60,11 +60,14 @@ class _Channel:
         self.addresses = Addresses(memory, pim, geometry)
         self.refresh = Refresh(clocks, geometry, memory.controller.refresh != "off")
         tile = Tile(pim)
+        rows = Rows(geometry, pim, tile)
+        fits = (TileFits(clocks, geometry, pim, rows.pim),) if memory.controller.refresh != "off" else ()
         self.auditors = (
             CommandBus(),
             History(gaps(clocks, pim, memory.clock_ghz, grouped), geometry, clocks, pim),
             tile,
-            Rows(geometry, pim, tile),
+            rows,
+            *fits,
             ActivationWindow(clocks, geometry, pim),
             DataBus(clocks, geometry, pim),
             self.refresh,

@@ -108,6 +108,35 @@ class DataBus:
             yield Finding(rule, f"{issue} {bursts}; the {rule} asks for {need}")
 
 
+class TileFits:
+    """A tile fits between refreshes: it ends, undisturbed, before the next one of any rank is due.
+
+    Refreshes are due at all multiples of tREFI / ranks, rank after rank.
+    """
+
+    def __init__(self, clocks: Clocks, geometry: Geometry, pim: PimSpec | None, rows: list[int]) -> None:
+        self.clocks, self.geometry, self.rows = clocks, geometry, rows
+        self.exact = pim is not None and pim.deadline == "exact"
+        self.interval = clocks.refi // geometry.ranks
+
+    def audit(self, issue: Issue) -> Iterator[Finding]:
+        """Whether the tile that a PIM_HEADER announces can have ended in time."""
+        if not self.exact or issue.command != Command.PIM_HEADER:
+            return
+        left, least = self.interval - issue.cycle % self.interval, self._least(issue)
+        if least > left:
+            tile = f"announces a tile of at least {least} cycles"
+            yield Finding("tile fits", f"{issue} {tile}, but a refresh is due in {left}")
+
+    def _least(self, issue: Issue) -> int:
+        """Cycles of its activations, one per rank and tFAW, and of its MACs."""
+        groups = range(0, self.geometry.banks, self.geometry.banks_per_group)
+        closed = [first for first in groups if any(self.rows[b] != issue.row for b in self.geometry.group_of(first))]
+        per_rank = [sum(self.geometry.rank(b) == rank for b in closed) for rank in range(self.geometry.ranks)]
+        opening = 1 + (max(per_rank) - 1) * self.clocks.faw + self.clocks.rcd_rd if closed else 0
+        return opening + self.clocks.column * issue.macs
+
+
 class Refresh:
     """No rank waits longer for its refresh than the standard lets refreshes be postponed."""
 

@@ -59,8 +59,12 @@ def _try_head(channel: Channel) -> bool:
 
 
 def _deadline_met(channel: Channel, estimate: int) -> bool:
-    state = channel.state
-    left = channel.cycles_to_refresh() - estimate
+    """Published: in the cycle before a refresh is due the whole next interval seems to be left."""
+    assert channel.pim is not None
+    state, left = channel.state, channel.cycles_to_refresh()
+    if channel.pim.deadline == "exact" and left == channel.gates.t["tREFTICK"]:
+        left = 0
+    left -= estimate
     state.slack = max(left, 0)
     state.skip_pim = left <= 0
     return left > 0

@@ -396,6 +396,20 @@ def test_refreshes_may_wait_nine_intervals_and_no_longer():
     assert rules(f"ACT 0 b0 r5; RD {REFI + 1} b0 r5", {}, refresh="off") == set()
 
 
+@pytest.mark.parametrize(("switches", "least"), [({}, 1 + 3 * 30 + 14 + 2 * 32), (SINGLE, 1 + 3 * 30 + 14 + 2 * 32)])
+def test_a_tile_fits_between_refreshes(switches, least):
+    """Refreshes are due each 1950 cycles; a tile with open rows needs its MACs only."""
+    due = TIMING["refi"] // 2
+    assert rules("PIM_HEADER ? r7 n32", switches, due - least) == set()
+    assert rules("PIM_HEADER ? r7 n32", switches, due - least + 1) == {"tile fits"}
+    assert rules("PIM_HEADER ? r7 n32", switches, due) == set()
+    assert rules("PIM_HEADER ? r7 n32", switches | {"deadline": "published"}, due - 1) == set()
+    assert rules("PIM_HEADER ? r7 n32", switches, due - 1, refresh="off") == set()
+    opened = act_groups(due - 400, 7) + "PIM_HEADER ? r7 n32"
+    assert rules(opened, switches, due - 64) == set()
+    assert rules(opened, switches, due - 63) == {"tile fits"}
+
+
 def golden_tile(start, row, gemv_gap=18):
     """A published dual tile of 4 heads of 8 MACs: precharges 168 cycles after its header."""
     gemvs = ";".join(f"PIM_GEMV {start + 106 + gemv_gap * i} n8" for i in range(4))

@@ -154,7 +154,7 @@ def _pop(k: Ints, x: Ints) -> None:
 @compiled
 def _deadline_met(k: Ints, x: Ints, estimate: int) -> bool:
     cycle, due = x[at.S_CYCLE] + 1, x[at.S_NEXT_TICK]
-    left = (due + k[at.P_TICK] if cycle == due else due) - cycle - estimate
+    left = (due + k[at.P_TICK] if cycle == due and k[at.P_EXACT] == 0 else due) - cycle - estimate
     if left > x[at.S_SLACK]:
         look_again(k, x)
     x[at.S_SLACK] = max(left, 0)
