@@ -57,9 +57,8 @@ def validate(
     if page is not None:
         _write(page, outcomes, text)
     _show(outcomes, text, json)
-    tell_user = note if json else lambda line: emit(f"{line}\n")
     for line in (*trouble_lines(outcomes), *skip_lines(outcomes), last_line(outcomes)):
-        tell_user(line)
+        note(line) if json else emit(f"{line}\n")
     if failures(outcomes):
         raise typer.Exit(FAILED)
 

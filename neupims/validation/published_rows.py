@@ -78,8 +78,16 @@ def shipped_runs() -> tuple[PublishedRun, ...]:
 def _shipped(row: Mapping[str, str]) -> PublishedRun:
     pairs = (pair.split("=") for pair in row["cycles"].split())
     return PublishedRun(
-        **{key: row[key] for key in ("name", "system", "model", "requests", "interleaving", "refresh")},
-        **{key: int(row[key]) for key in ("heads", "width", "tp", "batch")},
+        name=row["name"],
+        system=row["system"],
+        model=row["model"],
+        heads=int(row["heads"]),
+        width=int(row["width"]),
+        tp=int(row["tp"]),
+        batch=int(row["batch"]),
+        requests=row["requests"],
+        interleaving=row["interleaving"],
+        refresh=row["refresh"],
         cycles={key: int(value) for key, value in pairs},
         exact=tuple(row["exact"].split()),
     )

@@ -2,8 +2,7 @@
 
 The switches are the keys in which the specification of a profile differs from that of its clean system; they are not
 listed by hand. Each is set alone, once to the published value on the clean system and once to the clean value on the
-published one. Where the specification or the lowering refuses that, the first other switch that makes it possible is
-set as well.
+published one. Where the specification or the lowering refuses that, the switches that its message names are set as well.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from neupims.errors import ConfigError
+from neupims.errors import NeupimsError
 from neupims.graph import Model
 from neupims.hardware.load import load_system, sources
 from neupims.hardware.system import SystemSpec
@@ -30,7 +29,12 @@ DEFAULT_PAIRS: tuple[Pair, ...] = (
     ("npu-pim", "npu-pim-authors"),
     ("npu-only", "npu-only-authors"),
 )
+Setting = tuple[str, object]
+"""A key and its value."""
+
 LABELS = {"name", "title"}
+PACKING = "policy.channel_packing"
+"""Not tried: the published simulator reads channels from its request file, and the requests here come without."""
 PS_PER_US = 1_000_000
 
 HEAD = """\
@@ -38,7 +42,8 @@ HEAD = """\
 
 Change of the iteration time of {job} when one switch is set to its published value on the clean system, and when one
 switch is set to its clean value on the published profile. Switches depend on each other, so the columns need not be
-opposites and do not add up. Each table leaves out the switches that one before it has.
+opposites and do not add up. Each table leaves out the switches that one before it has. Requests have no channels of
+their own, so that both systems pack them as the clean one does.
 """
 
 
@@ -73,7 +78,7 @@ def switches(pair: Pair) -> tuple[Switch, ...]:
     return tuple(
         Switch(key, before.get(key), value, _meaning(published, key), notes.get(key, ""))
         for key, value in after.items()
-        if key not in LABELS and before.get(key) != value
+        if key not in (*LABELS, PACKING) and before.get(key) != value
     )
 
 
@@ -107,28 +112,33 @@ class _Trial:
     batch: Batch
     tp: int
 
-    def time_ps(self, system: str, settings: Iterable[tuple[str, object]]) -> int:
+    def time_ps(self, system: str, settings: Iterable[Setting]) -> int:
         spec = load_system(system, [f"{key}={_text(value)}" for key, value in settings])
         return simulate(spec, self.model, self.batch, tp=self.tp).iteration_ps
 
-    def effect(self, system: str, base_ps: int, wanted: tuple[str, object], others: Mapping[str, object]) -> Effect:
-        """The change by one setting, or by it and the first other one that makes it possible."""
-        refused = ""
-        for along in ((), *((key,) for key in others if key != wanted[0])):
+    def effect(
+        self, system: str, base_ps: int, wanted: Setting, others: Mapping[str, object], fixed: Setting
+    ) -> Effect:
+        """The change by one setting, and by those that are named when it is refused."""
+        along: list[str] = []
+        while True:
             try:
-                time = self.time_ps(system, [wanted, *((key, others[key]) for key in along)])
-            except ConfigError as error:
-                refused = refused or str(error).splitlines()[0]
+                time = self.time_ps(system, [fixed, wanted, *((key, others[key]) for key in along)])
+            except NeupimsError as error:
+                named = [key for key in others if key in str(error) and key not in (wanted[0], *along)]
+                if not named:
+                    return Effect(None, tuple(along), str(error).splitlines()[0])
+                along.append(named[0])
             else:
-                return Effect(time / base_ps - 1, along)
-        return Effect(None, (), refused)
+                return Effect(time / base_ps - 1, tuple(along))
 
 
 def _table(pair: Pair, wanted: Sequence[Switch], trial: _Trial, tell: Callable[[str, int], None]) -> str:
     every = switches(pair)
     clean, published = ({switch.key: getattr(switch, name) for switch in every} for name in ("clean", "published"))
     tell(pair[0], 0)
-    bases = [trial.time_ps(name, ()) for name in pair]
+    packing = (PACKING, load_system(pair[0]).policy.channel_packing)
+    bases = [trial.time_ps(name, [packing]) for name in pair]
     lines = [
         f"### {pair[0]} and {pair[1]}\n",
         f"Iteration: {bases[0] / PS_PER_US:,.1f} µs and {bases[1] / PS_PER_US:,.1f} µs.\n",
@@ -137,9 +147,9 @@ def _table(pair: Pair, wanted: Sequence[Switch], trial: _Trial, tell: Callable[[
     ]
     for number, switch in enumerate(wanted):
         tell(switch.key, 2 * number)
-        there = trial.effect(pair[0], bases[0], (switch.key, switch.published), published)
+        there = trial.effect(pair[0], bases[0], (switch.key, switch.published), published, packing)
         tell(switch.key, 2 * number + 1)
-        back = trial.effect(pair[1], bases[1], (switch.key, switch.clean), clean)
+        back = trial.effect(pair[1], bases[1], (switch.key, switch.clean), clean, packing)
         lines.append(_line(switch, there, back))
     return "\n".join(lines) + "\n"
 

@@ -29,7 +29,15 @@ def test_help_needs_no_heavy_library():
 
 
 def test_every_command_has_help():
-    for command in (["compare"], ["run"], ["plot"], ["models", "list"], ["hardware", "check"], ["show", "plan"]):
+    for command in (
+        ["compare"],
+        ["run"],
+        ["validate"],
+        ["plot"],
+        ["models", "list"],
+        ["hardware", "check"],
+        ["show", "plan"],
+    ):
         done = program(*command, "--help")
         assert (done.returncode, done.stderr) == (0, "")
 
