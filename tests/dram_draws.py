@@ -39,6 +39,7 @@ class Draw:
         """`clean`: row timing, deadlines and the order of writes are physical, and no write is left behind."""
         self.dram, self.clean, self.rng = dram, clean, np.random.default_rng(seed)
         self.merges = seed % 2 == 1
+        self.path = "shared" if seed % 3 == 0 else "own"
 
     def one(self, *choices: Any) -> Any:
         return choices[int(self.rng.integers(len(choices)))]
@@ -62,7 +63,7 @@ class Draw:
 
     def switches(self, dual: bool) -> dict[str, Any]:
         drawn: dict[str, Any] = {"composite_gemv": self.often(0.8 if dual else 0.3)}
-        drawn["front_end"] = {"per_cycle": self.one(0.3, 0.5, 1.0, 2.0, 3.0)}
+        drawn["front_end"] = {"per_cycle": self.one(0.3, 0.5, 1.0, 2.0, 3.0), "path": self.path}
         drawn["queue"], drawn["command_queue"] = self.one(4, 32), self.one(3, 128)
         if dual:
             drawn["precharge_scope"] = self.one("bank", "bank_group", "all")
@@ -117,6 +118,6 @@ class Draw:
         for place, instruction in enumerate(instructions):
             own = np.flatnonzero(runs["channel"] == instruction["channel"])
             earlier = own[own <= place * len(runs) // max(1, len(instructions))]
-            if len(earlier) and self.often(0.2):
+            if len(earlier) and self.path == "own" and self.often(0.2):
                 instructions["gate"][place] = earlier[-1]
         return np.concatenate([runs["bursts"].astype(np.int64), np.ones(int(groups.sum()), np.int64)])

@@ -13,7 +13,7 @@ from neupims.hardware.pim import PimSpec
 from neupims.isa.commands import Command
 from neupims.isa.memory import RUN, TILE
 from neupims.machine.dram.memory import Engine, Memory, build_memory
-from neupims.validation.channel import attend, attention, gwrite, logit, program, tile
+from neupims.validation.channel import attend, attention, gwrite, logit, own_path, program, tile
 
 __all__ = ["attend", "attention", "gwrite", "logit", "program", "tile"]
 
@@ -51,10 +51,10 @@ def with_part(memory: MemorySpec, part: str, **changes: object) -> MemorySpec:
 
 
 def world(system: str, *overrides: str) -> World:
-    """One channel of a shipped system."""
+    """One channel of a shipped system, in which each program has its own path."""
     spec = load_system(system, ["memory.organization.channels=1", *overrides])
     assert spec.memory is not None
-    return World(spec.memory, spec.pim)
+    return World(spec.memory, own_path(spec.pim))
 
 
 # Programs -----------------------------------------------------------------------------------------

@@ -15,7 +15,11 @@ class FrontEnd(Spec):
     scope: Literal["channel", "device"] = "channel"
     """Whether the rate holds for each channel or for the whole device in channel order."""
     path: Literal["own", "shared"] = "own"
-    """Whether PIM instructions pass the writes of their program on the way to a channel, or keep in line with them."""
+    """Whether PIM instructions have a way of their own to a channel, or share the link.
+
+    `shared`: instructions and writes of the PIM program keep in line, and it shares a link with the NPU program that
+    takes a request of each in turn; `per_cycle` then has no effect on a channel.
+    """
 
 
 class PimSpec(Spec):

@@ -4,7 +4,10 @@ A *block* is the unit in which completion is reported: the bursts of one load or
 result of one GEMV group. Runs and instructions name the block that they belong to.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 RUN = np.dtype(
     [
@@ -47,3 +50,10 @@ TRACE = np.dtype(
     ]
 )
 """One issued command."""
+
+
+def transactions(instructions: NDArray[Any], composite: bool) -> NDArray[np.int64]:
+    """Transactions of INSTRUCTIONs: one for a GWRITE; for a tile its header and, for each group, one PIM_GEMV if
+    `composite`, else its PIM_MACs and a PIM_READ."""
+    each = 1 if composite else instructions["macs"] + 1
+    return np.where(instructions["kind"] == GWRITE, 1, 1 + instructions["groups"] * each).astype(np.int64)

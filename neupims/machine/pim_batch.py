@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neupims.errors import ConfigError
 from neupims.hardware.pim import PimSpec
-from neupims.isa.memory import GWRITE, INSTRUCTION, TILE
+from neupims.isa.memory import INSTRUCTION, TILE, transactions
 from neupims.isa.work import PimRequest, Records
 from neupims.machine.transfers import Transfers
 
@@ -124,12 +124,6 @@ def _pipeline(indices: Sequence[int], logit: Phase, attend: Phase, scores: Write
     yield attend.of(indices[-1], scores.block(indices[-1]))
 
 
-def instruction_counts(records: Records, composite: bool) -> Ints:
-    """Instructions that the core sends for each record: a GWRITE is one; a tile has a header and its groups."""
-    each = 1 if composite else records["macs"] + 1
-    return np.where(records["kind"] == GWRITE, 1, 1 + records["groups"] * each).astype(np.int64)
-
-
 def departures(records: Records, pim: PimSpec, channels: int) -> Iterator[tuple[int, Records]]:
     """DRAM cycles after which parts of a program leave the core, with the parts.
 
@@ -144,7 +138,7 @@ def _all_at_once(records: Records, pim: PimSpec, channels: int) -> Iterator[tupl
 
 
 def _by_channel(records: Records, pim: PimSpec, channels: int) -> Iterator[tuple[int, Records]]:
-    counts = instruction_counts(records, pim.composite_gemv)
+    counts = transactions(records, pim.composite_gemv)
     rate, before = Fraction(str(pim.front_end.per_cycle)), 0
     for channel in range(channels):
         mine = records["channel"] == channel

@@ -96,6 +96,8 @@ class VectorPool:
         self._agenda, self._clock = agenda, clock
         self._waits = units.counts == "elements"
         self._free = [0] * units.count
+        self._nominal = [0] * units.count
+        """As published: when the last row of each unit would end if none was before it."""
         self._wake = -1
         self._queues: dict[Program, deque[Rows]] = {"pim": deque(), "npu": deque()}
 
@@ -136,10 +138,13 @@ class VectorPool:
         return None
 
     def _run_at_once(self, work: Rows) -> None:
-        """Published: on the first idle unit, else on the first of all."""
+        """Published: on the first idle unit; else on the last whose last row would have ended, or the first of all."""
         now = self._now
         while work.left:
-            unit = next((unit for unit, end in enumerate(self._free) if end <= now), 0)
+            unit = next((unit for unit, end in enumerate(self._free) if end <= now), None)
+            if unit is None:
+                unit = max((unit for unit, end in enumerate(self._nominal) if end < now), default=0)
+            self._nominal[unit] = now + work.latency
             self._free[unit] = end = max(now + work.latency, self._free[unit] + 1)
             self._count(work, end)
 

@@ -43,10 +43,17 @@ class Bench:
 
 
 def bench(system: str, *overrides: str) -> Bench:
-    """One channel of a shipped system, with settings like those of `--set`."""
+    """One channel of a shipped system, with settings like those of `--set`; no core, so each program has its own path."""
     spec = load_system(system, ["memory.organization.channels=1", *overrides])
     assert spec.memory is not None
-    return Bench(spec.memory, spec.pim)
+    return Bench(spec.memory, own_path(spec.pim))
+
+
+def own_path(pim: PimSpec | None) -> PimSpec | None:
+    """The PIM without the link that its program shares with that of the NPU."""
+    if pim is None:
+        return None
+    return pim.model_copy(update={"front_end": pim.front_end.model_copy(update={"path": "own"})})
 
 
 # Traffic --------------------------------------------------------------------------------------------

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from neupims.hardware.memory import MemorySpec
 from neupims.hardware.pim import PimSpec
 from neupims.isa.commands import Command
+from neupims.isa.memory import transactions
 from neupims.machine.dram.deadline import SCOPES
 from neupims.machine.dram.gates import ALL, Gates, Place
+from neupims.machine.dram.link import Link
 from neupims.machine.dram.memory_arbiter import memory_step
 from neupims.machine.dram.mover import move_transaction
 from neupims.machine.dram.pim_arbiter import pim_step
@@ -42,6 +44,7 @@ class Channel:
         self.rate = Fraction(str(pim.front_end.per_cycle)) if pim else Fraction(0)
         self.in_line = pim is not None and pim.front_end.path == "shared"
         self.tickets = 0
+        self.link = Link()
         self.issued: list[Issued] = []
         self.counts: Counter[Command] = Counter()
 
@@ -69,34 +72,50 @@ class Channel:
         """Queue RUNs of this channel at a port."""
         self.tickets += 1
         self.ports[port].append(runs, self.tickets)
+        self.link.unsent[port] += int(runs["bursts"].sum())
 
     def submit_pim(self, instructions: NDArray[Any]) -> None:
         """Append INSTRUCTIONs of this channel to its PIM program."""
         self.tickets += 1
         self.pim_port.append(instructions, self.tickets)
-
-    def _in_turn(self, port: Port | PimPort) -> bool:
-        """Whether a port need not wait for what came before it at the other one of the PIM program."""
-        program = (self.ports[PIM_PROGRAM], self.pim_port)
-        if not self.in_line or port is self.ports[0] or not all(p.tickets for p in program):
-            return True
-        return port.tickets[0] == min(p.tickets[0] for p in program)
+        self.link.unsent[PIM_PROGRAM] += int(transactions(instructions, self.pim_port.composite).sum())
 
     def _accept(self) -> None:
+        if self.in_line:
+            for _ in range(self.memory.controller.accepts_per_cycle):
+                self._accept_from_link()
+            return
         cycle = self.state.cycle
         pim_allowed = int((cycle + 1) * self.rate) - int(cycle * self.rate)
         accepts = self.memory.controller.accepts_per_cycle
         for step in range(max(accepts, pim_allowed)):
-            moved = False
-            for port in self.ports:
-                if step < accepts and (head := port.head()) and self._in_turn(port) and self._take(head):
-                    port.pop()
-                    moved = True
-            if step < pim_allowed and self._pim_head_enters():
-                self.pim_port.pop()
-                moved = True
-            if not moved:
+            moved = [step < accepts and self._accept_from(port) for port in self.ports]
+            moved.append(step < pim_allowed and self._accept_pim())
+            if not any(moved):
                 return
+
+    def _accept_from_link(self) -> None:
+        """One turn of the link, then one request of each program."""
+        self.link.step()
+        came, side = self.link.came, self.ports[PIM_PROGRAM]
+        if came[0]:
+            came[0] -= self._accept_from(self.ports[0])
+        if came[PIM_PROGRAM]:
+            instruction = self.pim_port.before(side)
+            came[PIM_PROGRAM] -= self._accept_pim() if instruction else self._accept_from(side)
+
+    def _accept_from(self, port: Port) -> bool:
+        head = port.head()
+        if head is None or not self._take(head):
+            return False
+        port.pop()
+        return True
+
+    def _accept_pim(self) -> bool:
+        if not self.pim_port.waiting or not self._take_pim(self.pim_port.waiting[0]):
+            return False
+        self.pim_port.pop()
+        return True
 
     def _take(self, access: Access) -> bool:
         state, limits = self.state, self.memory.controller
@@ -137,10 +156,6 @@ class Channel:
     def _answer(self, block: int, cycle: int) -> None:
         self.state.returns.append(cycle)
         self.blocks.complete(block, cycle)
-
-    def _pim_head_enters(self) -> bool:
-        port = self.pim_port
-        return bool(port.waiting) and self._in_turn(port) and self._take_pim(port.waiting[0])
 
     def _take_pim(self, transaction: PimTransaction) -> bool:
         assert self.pim is not None

@@ -100,6 +100,10 @@ class PimPort:
             self.waiting.extend(spell_out(instruction, self.composite))
         self.tickets.extend([ticket] * (len(self.waiting) - len(self.tickets)))
 
+    def before(self, port: Port) -> bool:
+        """Whether the next transaction came before the next burst of a port."""
+        return bool(self.tickets) and (not port.tickets or self.tickets[0] < port.tickets[0])
+
     def pop(self) -> None:
         """The next transaction has been handed over."""
         self.waiting.popleft()

@@ -42,7 +42,7 @@ def error_of(path: Path) -> str:
         ("counts: null", "counts: unknown key, did you mean count?"),
         ("t_rp: 8", "t_rp: unknown key, did you mean memory.timing.t_rp_ns?"),
         ("xyz: 8", "xyz: unknown key, allowed in processor.arrays are count, rows, columns, dataflow, folded, "
-         "double_buffered, starts_in_past"),
+         "double_buffered, starts_in_past, preload, vector_preload"),
         ("rows: null", "rows: has no value"),
         ("rows:", "rows: has no value"),
     ],

@@ -147,7 +147,7 @@ def program(part: str, name: str, value: object) -> Plan:
         (program("logit", "kind", TILE), "logit: the program does not begin with a GWRITE"),
         (program("attend", "row", 16), "attend: an instruction has a row outside 0 to 15"),
         (program("logit", "macs", 0), "logit: a tile computes nothing"),
-        (program("attend", "block", [-1, 1, 1]), "attend: the heads that report are not 0 to 1"),
+        (program("attend", "block", [-1, 1, 1]), "attend: the results that are reported are not 0 to 1"),
         (program("logit", "gate", 0), "a logit instruction has a gate"),
         (
             program("attend", "gate", -1),
@@ -158,7 +158,7 @@ def program(part: str, name: str, value: object) -> Plan:
             program("scores", "row", 3),
             "the attend program does not read the rows to which the scores are written",
         ),
-        (program("scores", "block", 1), "scores: a run has a block outside 0 to 0"),
+        (program("scores", "block", 2), "scores: a run has a block outside 0 to 1"),
         (program("output", "write", 0), "output: a run goes in the wrong direction"),
     ],
 )

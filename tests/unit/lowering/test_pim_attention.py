@@ -11,6 +11,7 @@ from neupims.lowering.geometry import KvGeometry
 from neupims.lowering.kv import place_rows
 from neupims.lowering.pim_attention import PimAttention, lower_pim_attention
 from neupims.lowering.places import panels
+from neupims.isa.counter import RunningCounter
 from neupims.lowering.storage import CounterStorage, PlacedStorage, Storage
 from neupims.lowering.target import Target
 from neupims.request import Batch
@@ -70,13 +71,13 @@ def test_a_later_sub_batch_has_the_same_programs(attend: Attend) -> None:
 def test_the_counter_writes_scores_and_what_is_published_of_the_output(
     attend: Attend, setting: str, outputs: list[int]
 ) -> None:
-    storage = CounterStorage(ADDRESS, wrap=1 << 20, element_bytes=2)
+    storage = CounterStorage(RunningCounter(ADDRESS, wrap=1 << 20, element_bytes=2))
     work = attend(storage, f"policy.stores={setting}")
     heads, tiles, size = 4, 4, 32 * 2
     expected = [count * size for count in outputs]
     if setting == "published":
         expected = [count * tiles * size for count in outputs]  # a head is written once for each of its tiles
-    assert storage.cursor == heads * 2 * sum(LENGTHS) + sum(expected)
+    assert storage.counter.cursor == heads * 2 * sum(LENGTHS) + sum(expected)
     assert [bool(len(request.output)) for request in work.requests] == [count > 0 for count in outputs]
     assert not any(request.scores["feeds_pim"].any() for request in work.requests)
     assert all(not request.attend[request.attend["kind"] == 0]["row"].any() for request in work.requests)

@@ -2,6 +2,7 @@ import numpy as np
 
 from neupims.isa.address import AddressMap
 from neupims.lowering.places import RowMajor, rectangles
+from neupims.isa.counter import RunningCounter
 from neupims.lowering.storage import Access, CounterStorage, PlacedStorage, loads, stores
 
 ADDRESS = AddressMap((("row", 64), ("rank", 1), ("group", 2), ("bank", 2), ("column", 4), ("channel", 4)), 64)
@@ -29,27 +30,27 @@ def test_a_block_without_accesses_in_one_place_is_no_matter() -> None:
 
 
 def test_the_counter_goes_on_through_all_accesses_in_block_order() -> None:
-    storage = CounterStorage(ADDRESS, wrap=4096, element_bytes=EB)
+    storage = CounterStorage(RunningCounter(ADDRESS, wrap=4096, element_bytes=EB))
     first = storage.runs([access(0, [9, 9], [0, 2]), access(0, [9], [1])])
     second = storage.runs([access(0, [9], [0])], write=True)
     assert channels(first) == [0, 1, 1, 2, 2, 3]  # advanced before it is used: 64 bytes from byte 2 on are two bursts
     assert first["block"].tolist() == [0, 0, 1, 1, 2, 2]
     assert channels(second) == [3, 0]
     assert second["write"].tolist() == [1]
-    assert storage.cursor == 256
+    assert storage.counter.cursor == 256
 
 
 def test_the_counter_wraps_and_cuts_what_crosses_its_end() -> None:
-    storage = CounterStorage(ADDRESS, wrap=256, element_bytes=EB, cursor=192)
-    runs = storage.take(np.array([128]), np.array([0]), write=False)
+    counter = RunningCounter(ADDRESS, wrap=256, element_bytes=EB, cursor=192)
+    runs = counter.take(np.array([128]), np.array([0]), write=False)
     assert channels(runs) == [3, 0, 1]
     assert set(runs["row"].tolist()) == set(runs["bank"].tolist()) == {0}
-    assert storage.cursor == 64
+    assert counter.cursor == 64
 
 
 def test_the_counter_may_wrap_several_times_in_one_block() -> None:
-    storage = CounterStorage(ADDRESS, wrap=128, element_bytes=EB)
-    runs = storage.take(np.array([320]), np.array([0]), write=False)
+    counter = RunningCounter(ADDRESS, wrap=128, element_bytes=EB)
+    runs = counter.take(np.array([320]), np.array([0]), write=False)
     assert channels(runs) == [0, 1, 0, 1, 0, 1]
 
 

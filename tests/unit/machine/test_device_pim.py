@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from neupims.errors import ConfigError
-from neupims.isa.memory import TILE
+from neupims.isa.memory import TILE, transactions
 from neupims.isa.work import Plan, Stage
 from neupims.machine.device import run_plan
 from neupims.machine.outcome import DeviceResult, OperatorSpan
-from neupims.machine.pim_batch import instruction_counts
 from neupims.machine.vector import row_latency
 
 Make = Callable[..., Any]
@@ -126,14 +125,14 @@ def test_front_end_of_the_device_serves_channels_one_after_the_other(
     overrides = ("pim.front_end.scope=device", "pim.front_end.per_cycle=0.5", BARRIER)
     memory, work = new_memory(), pim_work((0, 320), (2, 32))
     run_plan(attention(work), system(*overrides), memory)
-    before = int(instruction_counts(work.requests[0].logit, composite=True).sum())
+    before = int(transactions(work.requests[0].logit, composite=True).sum())
     assert first(memory, "gwrite", 2) - first(memory, "gwrite", 0) == 2 * before
 
 
-def test_instruction_counts(pim_work: Make) -> None:
+def test_transactions(pim_work: Make) -> None:
     logit = pim_work((0, 64)).requests[0].logit
-    assert instruction_counts(logit, composite=True).tolist() == [1, 1 + 2, 1 + 2]
-    assert instruction_counts(logit, composite=False).tolist() == [1, 1 + 2 * 9, 1 + 2 * 9]
+    assert transactions(logit, composite=True).tolist() == [1, 1 + 2, 1 + 2]
+    assert transactions(logit, composite=False).tolist() == [1, 1 + 2 * 9, 1 + 2 * 9]
 
 
 def test_softmax_and_norm_share_the_vector_units(

@@ -130,6 +130,7 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
         at.O_ACKS: limits.outstanding + 1,
         at.O_TRACE: traced * at.TRACED,
         at.O_FILTER: at.FILTER,
+        at.O_SPANS: 2 * at.SPANS if pim is not None and pim.front_end.path == "shared" else 0,
         at.O_MERGED: limits.outstanding * at.MERGED if limits.merge_duplicates else 0,
     }
     starts, start = {}, at.SCALARS

@@ -114,9 +114,10 @@ PARAMETERS = 43
     O_TRACE,
     O_FILTER,
     O_MERGED,
+    O_SPANS,
     O_SIZE,
-) = range(43, 83)
-RULE_FIRST = 83
+) = range(43, 84)
+RULE_FIRST = 84
 """In `k`: first rule of each command, and the end of the last one's."""
 CONSTANTS = RULE_FIRST + KINDS + 1
 
@@ -172,8 +173,15 @@ CONSTANTS = RULE_FIRST + KINDS + 1
     S_PROG_N,
     S_TICKETS,
     S_MERGED,
-) = range(0, 50)
-CHANNEL_GATE = 50
+    S_UNSENT0,
+    S_UNSENT1,
+    S_CAME0,
+    S_CAME1,
+    S_SPAN_HEAD,
+    S_SPANS,
+    S_SPAN_HALF,
+) = range(0, 57)
+CHANNEL_GATE = 57
 DARK_FROM = CHANNEL_GATE + KINDS
 DARK_TO = DARK_FROM + KINDS
 COUNTS = DARK_TO + KINDS
@@ -196,6 +204,10 @@ FILTER = 1024
 # A read that another one will answer.
 M_BANK, M_ADDRESS, M_BLOCK = range(3)
 MERGED = 3
+
+SPANS = 1024
+"""Spans of requests in the link: a kind (1 NPU, 2 PIM, 3 one of each in turn) and a number."""
+BOTH = 3
 
 # A port's run and a PIM instruction, in the order of isa.RUN and isa.INSTRUCTION without the channel, and their
 # tickets: the turns in which they came.

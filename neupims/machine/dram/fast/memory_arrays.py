@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from neupims.hardware.memory import MemorySpec
 from neupims.hardware.pim import PimSpec
-from neupims.isa.memory import INSTRUCTION, RUN, TRACE
+from neupims.isa.memory import INSTRUCTION, RUN, TRACE, transactions
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.build import build_channels, build_constants
 from neupims.machine.dram.fast.channel import advance
@@ -57,15 +57,17 @@ class FastMemory:
     def submit(self, runs: NDArray[Any], port: int) -> None:
         """Queue RUNs at a port."""
         owners, records = _columns(runs, RUN_FIELDS)
-        done, places = 0, (at.S_RUN_HEAD0 + port, at.S_RUN_N0 + port)
-        while (done := append(self._channels, self._runs[port], *places, owners, records, done)) < len(owners):
+        places = np.array([at.S_RUN_HEAD0 + port, at.S_RUN_N0 + port, at.S_UNSENT0 + port])
+        items, done = runs["bursts"].astype(np.int64), 0
+        while (done := append(self._channels, self._runs[port], places, owners, records, items, done)) < len(owners):
             self._runs = np.concatenate([self._runs, np.zeros_like(self._runs)], axis=2)
 
     def submit_pim(self, instructions: NDArray[Any]) -> None:
         """Append INSTRUCTIONs to the PIM programs."""
         owners, records = _columns(instructions, INSTRUCTION_FIELDS)
-        done, places = 0, (at.S_PROG_HEAD, at.S_PROG_N)
-        while (done := append(self._channels, self._programs, *places, owners, records, done)) < len(owners):
+        places = np.array([at.S_PROG_HEAD, at.S_PROG_N, at.S_UNSENT1])
+        items, done = transactions(instructions, bool(self._k[at.P_COMPOSITE])), 0
+        while (done := append(self._channels, self._programs, places, owners, records, items, done)) < len(owners):
             self._programs = np.concatenate([self._programs, np.zeros_like(self._programs)], axis=1)
 
     def advance(self, until: int) -> tuple[Array, Array]:

@@ -5,6 +5,7 @@ from neupims.machine.dram.fast.duplicates import filtered, merges_read, merges_w
 from neupims.machine.dram.fast.gates import complete
 from neupims.machine.dram.fast.jit import compiled
 from neupims.machine.dram.fast.layout import Ints
+from neupims.machine.dram.fast.link import step_link
 
 GWRITE = 0
 
@@ -15,36 +16,51 @@ def accept(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> N
     ports = x[at.S_RUN_N0] - x[at.S_RUN_HEAD0] + x[at.S_RUN_N1] - x[at.S_RUN_HEAD1]
     if ports + x[at.S_PROG_N] - x[at.S_PROG_HEAD] == 0:
         return
+    if k[at.P_IN_LINE]:
+        for _ in range(k[at.P_ACCEPTS]):
+            step_link(k, x)
+            _accept_from_link(k, x, b, npu, side, program)
+        return
     allowed = _allowed(k, x[at.S_CYCLE])
     for step in range(max(k[at.P_ACCEPTS], allowed)):
         moved = False
         if step < k[at.P_ACCEPTS]:
             if x[at.S_RUN_HEAD0] < x[at.S_RUN_N0] and _take(k, x, b, npu, 0):
                 moved = True
-            if x[at.S_RUN_HEAD1] < x[at.S_RUN_N1] and not _behind(k, x, side, program) and _take(k, x, b, side, 1):
+            if x[at.S_RUN_HEAD1] < x[at.S_RUN_N1] and _take(k, x, b, side, 1):
                 moved = True
-        if step < allowed and x[at.S_PROG_HEAD] < x[at.S_PROG_N]:
-            if not _ahead(k, x, side, program) and _take_pim(k, x, b, program):
-                moved = True
+        if step < allowed and x[at.S_PROG_HEAD] < x[at.S_PROG_N] and _take_pim(k, x, b, program):
+            moved = True
         if not moved:
             return
         x[at.S_ACTIVE], x[at.S_STUCK] = 1, 0
 
 
 @compiled
-def _behind(k: Ints, x: Ints, side: Ints, program: Ints) -> bool:
-    """In line: whether the next run of the PIM program came after its next instruction."""
-    if k[at.P_IN_LINE] == 0 or x[at.S_PROG_HEAD] == x[at.S_PROG_N]:
-        return False
-    return side[x[at.S_RUN_HEAD1], at.R_TICKET] > program[x[at.S_PROG_HEAD], at.I_TICKET]
+def _accept_from_link(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> None:
+    """One request of each program, if the link has delivered one and the controller has room."""
+    if x[at.S_CAME0] and _take(k, x, b, npu, 0):
+        x[at.S_CAME0] -= 1
+        x[at.S_ACTIVE], x[at.S_STUCK] = 1, 0
+    if x[at.S_CAME1] == 0:
+        return
+    if _instruction_is_next(x, side, program):
+        moved = _take_pim(k, x, b, program)
+    else:
+        moved = _take(k, x, b, side, 1)
+    if moved:
+        x[at.S_CAME1] -= 1
+        x[at.S_ACTIVE], x[at.S_STUCK] = 1, 0
 
 
 @compiled
-def _ahead(k: Ints, x: Ints, side: Ints, program: Ints) -> bool:
-    """In line: whether the next instruction came after the next run of the PIM program."""
-    if k[at.P_IN_LINE] == 0 or x[at.S_RUN_HEAD1] == x[at.S_RUN_N1]:
+def _instruction_is_next(x: Ints, side: Ints, program: Ints) -> bool:
+    """Whether the PIM program's next request is an instruction, not one of its reads and writes."""
+    if x[at.S_RUN_HEAD1] == x[at.S_RUN_N1]:
+        return True
+    if x[at.S_PROG_HEAD] == x[at.S_PROG_N]:
         return False
-    return side[x[at.S_RUN_HEAD1], at.R_TICKET] < program[x[at.S_PROG_HEAD], at.I_TICKET]
+    return side[x[at.S_RUN_HEAD1], at.R_TICKET] > program[x[at.S_PROG_HEAD], at.I_TICKET]
 
 
 @compiled
