@@ -35,6 +35,7 @@ INSTRUCTION = np.dtype(
         ("macs", np.int32),
         ("block", np.int32),  # TILE: group i reports to block + i; -1 reports nothing
         ("gate", np.int32),  # waits until this block is complete; -1 waits for nothing
+        ("header", np.int32),  # TILE: what its header adds to the row (published: a header has 12 bits for it)
     ]
 )
 """One entry of the in-order PIM program of a channel."""

@@ -58,6 +58,23 @@ class KvRows:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedRows(KvRows):
+    """Rows as the published simulator hands them out (spec 10, items 15 and 17).
+
+    No vectors; each request takes rows for the keys and values of the whole model, not of one device; all layers, and
+    all heads of the values, use the same ones.
+    """
+
+    values_behind: Integers
+    """Rows from the first one of a request's keys to the first one of its values."""
+
+    def value_row(self, request: Integers, layer: int, head: Integers, tile: Integers, chunk: Integers) -> Integers:
+        """See KvRows."""
+        values = self.first_row[request] + self.values_behind[request]
+        return values + tile * self.geometry.value_chunks(self.lengths[request]) + chunk
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelRows:
     """Rows that a batch takes in each channel."""
 
@@ -74,8 +91,8 @@ def channel_rows(geometry: KvGeometry, channels: Integers, lengths: Integers, co
     return ChannelRows(-(-vectors // geometry.banks), layer)
 
 
-def place_rows(geometry: KvGeometry, channels: Integers, lengths: Integers, base: int, layered: bool = True) -> KvRows:
-    """Place a batch from row `base` on; unless `layered`, all layers use the rows of the first one."""
+def place_rows(geometry: KvGeometry, channels: Integers, lengths: Integers, base: int) -> KvRows:
+    """Place a batch from row `base` on."""
     used = channel_rows(geometry, channels, lengths, int(channels.max(initial=0)) + 1)
     return KvRows(
         geometry=geometry,
@@ -84,8 +101,19 @@ def place_rows(geometry: KvGeometry, channels: Integers, lengths: Integers, base
         base=base,
         first_vector=_before(geometry.vectors(lengths), channels),
         first_row=base + used.vectors[channels] + _before(geometry.rows(lengths), channels),
-        layer_rows=used.layer[channels] * layered,
+        layer_rows=used.layer[channels],
     )
+
+
+def published_rows(
+    geometry: KvGeometry, width: int, channels: Integers, lengths: Integers, base: int
+) -> PublishedRows:
+    """Place a batch from row `base` on, for a model of `width` features."""
+    keys = geometry.key_tiles(lengths) * -(-width // geometry.row_elements)
+    values = geometry.value_chunks(lengths) * -(-width // geometry.banks)
+    nothing = np.zeros_like(lengths)
+    first = base + _before(keys + values, channels)
+    return PublishedRows(geometry, channels, lengths, base, nothing, first, nothing, keys)
 
 
 def _before(values: Integers, channels: Integers) -> Integers:

@@ -14,6 +14,10 @@ from neupims.lowering.target import Target
 from neupims.request import Batch
 
 
+HEADER_ROWS = 1 << 12
+"""Rows that a published header of a logit tile can tell apart: its address is cut to 32 bits (spec 10, item 16)."""
+
+
 @dataclass(frozen=True, slots=True)
 class PimAttention:
     """What the attention of all layers has in common."""
@@ -36,6 +40,7 @@ def lower_pim_attention(
     tiles_apart = 1
     if isinstance(target.storage, CounterStorage):
         logit, attend = _sourceless(logit), _sourceless(attend)
+        logit.instructions["header"] = -(logit.instructions["row"] // HEADER_ROWS * HEADER_ROWS)
         if target.policy.stores == "published":
             tiles_apart = geometry.value_tiles
             _report_by_tile(attend.instructions, tiles_apart)

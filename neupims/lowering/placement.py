@@ -11,7 +11,7 @@ from neupims.isa.address import AddressMap
 from neupims.lowering.capacity import ChannelRoom, Demand, check_channels, check_device
 from neupims.lowering.decoder import Shard
 from neupims.lowering.geometry import Integers
-from neupims.lowering.kv import KvRows, channel_rows, place_rows
+from neupims.lowering.kv import KvRows, channel_rows, place_rows, published_rows
 from neupims.lowering.memory_map import (
     LinearRegion,
     address_map,
@@ -111,7 +111,7 @@ def _published(shard: Shard, requests: Sequence[Request], tokens: int, npu: NpuS
     geometry, channels, lengths = kv_geometry(shard, memory), _channels(requests), _lengths(requests)
     used = channel_rows(geometry, channels, lengths, memory.organization.channels)
     check_channels(used, channels, PUBLISHED_BASE_ROW, 1, memory.organization.rows)
-    return Placement(region, place_rows(geometry, channels, lengths, PUBLISHED_BASE_ROW, layered=False), address)
+    return Placement(region, published_rows(geometry, shard.width, channels, lengths, PUBLISHED_BASE_ROW), address)
 
 
 PLACEMENTS = {"linear": _linear, "banks": _banks, "published": _published}

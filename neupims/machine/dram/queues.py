@@ -112,13 +112,13 @@ class PimPort:
 
 def spell_out(instruction: Any, composite: bool) -> Iterator[PimTransaction]:
     """PIM transactions of one INSTRUCTION: a GWRITE, or a header and its groups."""
-    kind, bank, row, groups, macs, block, gate = (
-        int(instruction[name]) for name in ("kind", "bank", "row", "groups", "macs", "block", "gate")
+    kind, bank, row, groups, macs, block, gate, header = (
+        int(instruction[name]) for name in ("kind", "bank", "row", "groups", "macs", "block", "gate", "header")
     )
     if kind == GWRITE:
         yield PimTransaction(Command.PIM_GWRITE, bank, row, 0, 0, -1, False, gate)
         return
-    yield PimTransaction(Command.PIM_HEADER, -1, row, macs, groups, -1, False, gate)
+    yield PimTransaction(Command.PIM_HEADER, -1, row + header, macs, groups, -1, False, gate)
     for group in range(groups):
         result, last = (block + group if block >= 0 else -1), group == groups - 1
         if composite:

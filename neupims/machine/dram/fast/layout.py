@@ -212,7 +212,7 @@ BOTH = 3
 # A port's run and a PIM instruction, in the order of isa.RUN and isa.INSTRUCTION without the channel, and their
 # tickets: the turns in which they came.
 R_BANK, R_ROW, R_COLUMN, R_BURSTS, R_WRITE, R_FEEDS, R_BLOCK, R_TICKET = range(8)
-I_KIND, I_BANK, I_ROW, I_GROUPS, I_MACS, I_BLOCK, I_GATE, I_TICKET = range(8)
+I_KIND, I_BANK, I_ROW, I_GROUPS, I_MACS, I_BLOCK, I_GATE, I_HEADER, I_TICKET = range(9)
 
 # A traced command, in the order of isa.TRACE without the channel.
 TRACED = 5

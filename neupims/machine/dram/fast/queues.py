@@ -154,6 +154,7 @@ def _spell(k: Ints, x: Ints, t: int, program: Ints, i: int, sub: int) -> bool:
         return True
     if sub == 0:
         x[t + at.T_COMMAND], x[t + at.T_MACS], x[t + at.T_GROUPS] = at.PIM_HEADER, macs, groups
+        x[t + at.T_ROW] += program[i, at.I_HEADER]
         return False
     per_group = 1 if composite else macs + 1
     group = (sub - 1) // per_group
