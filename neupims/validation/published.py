@@ -33,8 +33,8 @@ UNIFORM = re.compile(r"[su](\d{1,6})_b(\d{1,5})(_ch0)?\.csv")
 STAGE_LIMIT, OPERATOR_LIMIT = 0.03, 0.05
 """Largest error of stages and totals, and of operators, where they need not be exact."""
 
-SLOW_FROM = 256
-"""Requests from which a run takes more than a few seconds."""
+SLOW_FROM, SLOW_CHAIN_FROM = 256, 64
+"""Requests from which a run takes more than a few seconds; fewer where the NPU runs attention head by head."""
 
 FIRST_STAGE, OTHER_STAGE, END = 2, 1, 1
 """Cycles that the published log counts beyond those of the operators."""
@@ -78,8 +78,13 @@ def _case(run: PublishedRun, name: str) -> Case:
         measure=lambda references: compare(run, name, references),
         needs=() if UNIFORM.fullmatch(run.requests) else (run.requests,),
         source=next((source for start, source in SOURCES if run.requests.startswith(start)), ""),
-        slow=run.batch >= SLOW_FROM,
+        slow=_is_slow(run),
     )
+
+
+def _is_slow(run: PublishedRun) -> bool:
+    most = SLOW_CHAIN_FROM if run.system == "npu-only-authors" else SLOW_FROM
+    return run.interleaving == "on" or run.batch >= most
 
 
 def compare(run: PublishedRun, name: str, references: References) -> Iterator[Check]:

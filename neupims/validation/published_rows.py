@@ -66,7 +66,8 @@ class PublishedRun:
 
     def is_exact(self, key: str) -> bool:
         """Whether a figure must agree to the cycle."""
-        return "all" in self.exact or key in self.exact or key.partition(".")[0] in self.exact
+        stage = key[0] if key[1:2] == "." else key
+        return not {"all", stage, key}.isdisjoint(self.exact)
 
 
 def shipped_runs() -> tuple[PublishedRun, ...]:
