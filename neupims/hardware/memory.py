@@ -89,6 +89,8 @@ class Controller(Spec):
     write_buffer: PositiveInt = 32
     bank_queue: PositiveInt = 128
     """Commands that the queue of one bank holds."""
+    responses_per_cycle: PositiveInt | None = None
+    """Answers to reads and writes that leave a channel in one cycle; none sets no limit."""
     outstanding: PositiveInt = 4352
     """Requests that may be accepted and not yet answered."""
     accepts_per_cycle: PositiveInt = 2

@@ -36,7 +36,7 @@ class Ahead:
     """Cycles by which the memory knows a completion before it happens, at least."""
 
     access: int
-    """Reads and writes: both may be answered from the write buffer in the next cycle."""
+    """Reads and writes: both may be answered from the write buffer in the next cycle, unless responses queue up."""
     result: int
     """PIM results: the read latency."""
 
@@ -44,7 +44,7 @@ class Ahead:
 def known_ahead(memory: MemorySpec) -> Ahead:
     """What the timing of a memory guarantees."""
     burst = memory.organization.burst_length // 2
-    return Ahead(1, cycles(memory.timing.t_cl_ns, memory.clock_ghz) + burst)
+    return Ahead(int(memory.controller.responses_per_cycle is None), cycles(memory.timing.t_cl_ns, memory.clock_ghz) + burst)
 
 
 def parts_of(runs: Records, blocks: int) -> Ints:

@@ -133,13 +133,13 @@ class Channel:
             self.state.writes.append(access)
         else:
             earlier.feeds_pim |= access.feeds_pim
-        self._answer(access.block, self.state.cycle + 1)
+        self.answer(access.block, self.state.cycle + 1)
         return True
 
     def _take_read(self, access: Access) -> bool:
         state = self.state
         if self._waiting(access, write=True):
-            self._answer(access.block, state.cycle + 1)
+            self.answer(access.block, state.cycle + 1)
             return True
         merges = self.memory.controller.merge_duplicates and self._waiting(access, write=False)
         (state.merged if merges else state.reads).append(access)
@@ -153,9 +153,11 @@ class Channel:
         waiting = (other for queue in queues for other in queue if isinstance(other, Access) and other.write == write)
         return next((other for other in waiting if other.address == access.address), None)
 
-    def _answer(self, block: int, cycle: int) -> None:
-        self.state.returns.append(cycle)
-        self.blocks.complete(block, cycle)
+    def answer(self, block: int, cycle: int) -> None:
+        """An access of `block` is answered at `cycle`, or as soon after as the responses leave."""
+        self.state.returns.append((cycle, block))
+        if self.memory.controller.responses_per_cycle is None:
+            self.blocks.complete(block, cycle)
 
     def _take_pim(self, transaction: PimTransaction) -> bool:
         assert self.pim is not None
@@ -171,7 +173,12 @@ class Channel:
 
     def _retire(self) -> None:
         state = self.state
-        state.returns = [cycle for cycle in state.returns if cycle > state.cycle]
+        due = [block for cycle, block in state.returns if cycle <= state.cycle]
+        state.returns = [(cycle, block) for cycle, block in state.returns if cycle > state.cycle]
+        if (rate := self.memory.controller.responses_per_cycle) is not None:
+            state.responses.extend(due)
+            for _ in range(min(rate, len(state.responses))):
+                self.blocks.complete(state.responses.popleft(), state.cycle)
         if state.gwriting and 0 <= state.gwrite_end <= state.cycle:
             state.gwriting, state.gwrite_end, state.slack = False, -1, 0
 

@@ -103,5 +103,4 @@ def _answer(channel: Channel, access: Access) -> None:
     state.merged = [other for other in state.merged if other.address != access.address]
     state.reads_out -= len(answered)
     for each in answered:
-        state.returns.append(cycle)
-        channel.blocks.complete(each.block, cycle)
+        channel.answer(each.block, cycle)

@@ -62,7 +62,10 @@ class ChannelState:
     """PIM transactions; the same list as `reads` where there is one row buffer."""
     writes: list[Access]
     pim_commands: deque[PimTransaction] = field(default_factory=deque[PimTransaction])
-    returns: list[int] = field(default_factory=list[int])
+    returns: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    """Cycle and block of each answer on its way to the controller."""
+    responses: deque[int] = field(default_factory=deque[int])
+    """Blocks of the answers that wait to leave the channel."""
     """Cycles at which accepted requests will have been answered."""
     reads_out: int = 0
     """Reads accepted whose RD has not issued."""

@@ -1,7 +1,7 @@
 """The cycle of a channel, and the cycles in which nothing can happen, which are skipped."""
 
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.gates import look_again
+from neupims.machine.dram.fast.gates import complete, look_again
 from neupims.machine.dram.fast.jit import borrowed, compiled
 from neupims.machine.dram.fast.layout import Array, Ints
 from neupims.machine.dram.fast.memory import memory_step
@@ -34,7 +34,7 @@ def _run(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints, until:
 def _tick(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> None:
     x[at.S_ACTIVE] = 0
     accept(k, x, b, npu, side, program)
-    _retire(k, x)
+    _retire(k, x, b)
     if x[at.S_CYCLE] == x[at.S_NEXT_TICK]:
         x[at.S_REFRESHES] += 1
         x[at.S_NEXT_TICK] += k[at.P_TICK]
@@ -47,20 +47,42 @@ def _tick(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> No
 
 
 @compiled
-def _retire(k: Ints, x: Ints) -> None:
+def _retire(k: Ints, x: Ints, b: Ints) -> None:
     if k[at.P_TRACK_RETURNS]:
         while x[at.S_RET] and x[k[at.O_RETURNS] + x[at.S_RET_HEAD]] <= x[at.S_CYCLE]:
+            if k[at.P_RESPONSES]:
+                _queue_response(k, x, x[k[at.O_RETURN_BLOCK] + x[at.S_RET_HEAD]])
             x[at.S_RET_HEAD] = ring(x[at.S_RET_HEAD] + 1, k[at.P_RETURNS])
             x[at.S_RET] -= 1
             x[at.S_ACTIVE] = 1
         while x[at.S_ACK] and x[k[at.O_ACKS] + x[at.S_ACK_HEAD]] <= x[at.S_CYCLE]:
+            if k[at.P_RESPONSES]:
+                _queue_response(k, x, x[k[at.O_ACK_BLOCK] + x[at.S_ACK_HEAD]])
             x[at.S_ACK_HEAD] = ring(x[at.S_ACK_HEAD] + 1, k[at.P_ACKS])
             x[at.S_ACK] -= 1
             x[at.S_ACTIVE] = 1
+        if x[at.S_BACKLOG]:
+            _respond(k, x, b)
     if x[at.S_GWRITING] and 0 <= x[at.S_GWRITE_END] <= x[at.S_CYCLE]:
         x[at.S_GWRITING], x[at.S_GWRITE_END], x[at.S_SLACK], x[at.S_ACTIVE] = 0, -1, 0, 1
         x[at.S_PIM_WAKE] = 0
         look_again(k, x)
+
+
+@compiled
+def _queue_response(k: Ints, x: Ints, block: int) -> None:
+    x[k[at.O_BACKLOG] + ring(x[at.S_BACKLOG_HEAD] + x[at.S_BACKLOG], k[at.P_BACKLOG])] = block
+    x[at.S_BACKLOG] += 1
+
+
+@compiled
+def _respond(k: Ints, x: Ints, b: Ints) -> None:
+    """Answers leave in order, so many in a cycle."""
+    for _ in range(min(k[at.P_RESPONSES], x[at.S_BACKLOG])):
+        complete(b, x[k[at.O_BACKLOG] + x[at.S_BACKLOG_HEAD]], x[at.S_CYCLE])
+        x[at.S_BACKLOG_HEAD] = ring(x[at.S_BACKLOG_HEAD] + 1, k[at.P_BACKLOG])
+        x[at.S_BACKLOG] -= 1
+    x[at.S_ACTIVE] = 1
 
 
 @compiled

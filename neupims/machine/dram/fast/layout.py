@@ -69,8 +69,10 @@ KINDS = 12
     P_ACKS,
     P_IN_LINE,
     P_MERGE,
-) = range(0, 43)
-PARAMETERS = 43
+    P_RESPONSES,
+    P_BACKLOG,
+) = range(0, 45)
+PARAMETERS = 45
 
 # Where tables start: in `k` rules, gaps, untils, results, and for each bank its rank, its group and the places of
 # their gates and its own in `x`; in `x` the others.
@@ -115,9 +117,12 @@ PARAMETERS = 43
     O_FILTER,
     O_MERGED,
     O_SPANS,
+    O_RETURN_BLOCK,
+    O_ACK_BLOCK,
+    O_BACKLOG,
     O_SIZE,
-) = range(43, 84)
-RULE_FIRST = 84
+) = range(45, 89)
+RULE_FIRST = 89
 """In `k`: first rule of each command, and the end of the last one's."""
 CONSTANTS = RULE_FIRST + KINDS + 1
 
@@ -180,8 +185,10 @@ CONSTANTS = RULE_FIRST + KINDS + 1
     S_SPAN_HEAD,
     S_SPANS,
     S_SPAN_HALF,
-) = range(0, 57)
-CHANNEL_GATE = 57
+    S_BACKLOG_HEAD,
+    S_BACKLOG,
+) = range(0, 59)
+CHANNEL_GATE = 59
 DARK_FROM = CHANNEL_GATE + KINDS
 DARK_TO = DARK_FROM + KINDS
 COUNTS = DARK_TO + KINDS

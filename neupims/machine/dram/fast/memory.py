@@ -199,8 +199,12 @@ def _answer(k: Ints, x: Ints, b: Ints, block: int) -> None:
     x[at.S_READS_OUT] -= 1
     cycle = x[at.S_CYCLE] + k[at.P_READ_LATENCY]
     if k[at.P_TRACK_RETURNS]:
-        x[k[at.O_RETURNS] + ring(x[at.S_RET_HEAD] + x[at.S_RET], k[at.P_RETURNS])] = cycle
+        place = ring(x[at.S_RET_HEAD] + x[at.S_RET], k[at.P_RETURNS])
+        x[k[at.O_RETURNS] + place] = cycle
         x[at.S_RET] += 1
+        if k[at.P_RESPONSES]:
+            x[k[at.O_RETURN_BLOCK] + place] = block
+            return
     complete(b, block, cycle)
 
 

@@ -114,8 +114,12 @@ def _put(x: Ints, t: int, command: int, bank: int, address: int, feeds: int, blo
 def _answer(k: Ints, x: Ints, b: Ints, block: int) -> None:
     cycle = x[at.S_CYCLE] + 1
     if k[at.P_TRACK_RETURNS]:
-        x[k[at.O_ACKS] + ring(x[at.S_ACK_HEAD] + x[at.S_ACK], k[at.P_ACKS])] = cycle
+        place = ring(x[at.S_ACK_HEAD] + x[at.S_ACK], k[at.P_ACKS])
+        x[k[at.O_ACKS] + place] = cycle
         x[at.S_ACK] += 1
+        if k[at.P_RESPONSES]:
+            x[k[at.O_ACK_BLOCK] + place] = block
+            return
     complete(b, block, cycle)
 
 
