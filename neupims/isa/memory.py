@@ -35,7 +35,8 @@ INSTRUCTION = np.dtype(
         ("macs", np.int32),
         ("block", np.int32),  # TILE: group i reports to block + i; -1 reports nothing
         ("gate", np.int32),  # waits until this block is complete; -1 waits for nothing
-        ("header", np.int32),  # TILE: what its header adds to the row (published: a header has 12 bits for it)
+        # As published. TILE: what its header, with 12 bits for it, adds to the row. GWRITE: first burst of the source.
+        ("header", np.int32),
     ]
 )
 """One entry of the in-order PIM program of a channel."""

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neupims.isa.memory import GWRITE
 from neupims.isa.work import PimRequest, PimWork, Records
 from neupims.lowering.gemv import Programs, attend_programs, logit_programs, score_runs, without_vector_rows
-from neupims.lowering.geometry import Integers, KvGeometry
+from neupims.lowering.geometry import Integers
 from neupims.lowering.kv import KvRows, pim_runs
 from neupims.lowering.places import Place, rectangles
 from neupims.lowering.storage import CounterStorage
@@ -16,6 +17,10 @@ from neupims.request import Batch
 
 HEADER_ROWS = 1 << 12
 """Rows that a published header of a logit tile can tell apart: its address is cut to 32 bits (spec 10, item 16)."""
+
+
+ATTEND_SOURCE = 8
+"""First burst that the GWRITEs of attend name, as published: a flag of their header lands in the column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ def lower_pim_attention(
     tiles_apart = 1
     if isinstance(target.storage, CounterStorage):
         logit, attend = _sourceless(logit), _sourceless(attend)
+        attend.instructions["header"][attend.instructions["kind"] == GWRITE] = ATTEND_SOURCE
         logit.instructions["header"] = -(logit.instructions["row"] // HEADER_ROWS * HEADER_ROWS)
         if target.policy.stores == "published":
             tiles_apart = geometry.value_tiles

@@ -82,11 +82,11 @@ def _may_write(channel: Channel, access: Access) -> bool:
 
 
 def _gwrite_reads(channel: Channel, access: Access) -> bool:
-    """Published: whether a GWRITE that was accepted before has the same address, which is its row's first burst."""
+    """Published: whether a GWRITE that was accepted before has the same address."""
     state = channel.state
     pim = [t for t in (*state.pim_waiting, *state.pim_commands) if isinstance(t, PimTransaction)]
     gwrites = [t for t in pim if t.command is Command.PIM_GWRITE and t.since < access.since]
-    return any((t.bank, t.row, 0) == access.address for t in gwrites)
+    return any((t.bank, t.row, t.groups) == access.address for t in gwrites)
 
 
 def _start_draining(channel: Channel, held: bool) -> None:

@@ -45,7 +45,7 @@ class PimTransaction:
     macs: int
     """PIM_GEMV: its MACs. PIM_HEADER: MACs of one group. PIM_MAC: 1 for the first of a group."""
     groups: int
-    """PIM_HEADER: result groups of the tile."""
+    """PIM_HEADER: result groups of the tile. PIM_GWRITE: first burst of its source."""
     block: int
     last: bool
     """Whether it ends its tile."""
@@ -116,7 +116,7 @@ def spell_out(instruction: Any, composite: bool) -> Iterator[PimTransaction]:
         int(instruction[name]) for name in ("kind", "bank", "row", "groups", "macs", "block", "gate", "header")
     )
     if kind == GWRITE:
-        yield PimTransaction(Command.PIM_GWRITE, bank, row, 0, 0, -1, False, gate)
+        yield PimTransaction(Command.PIM_GWRITE, bank, row, 0, header, -1, False, gate)
         return
     yield PimTransaction(Command.PIM_HEADER, -1, row + header, macs, groups, -1, False, gate)
     for group in range(groups):

@@ -120,28 +120,28 @@ def _may_write(k: Ints, x: Ints, bank: int, address: int, since: int) -> bool:
             return False
     if queued_at(k, x, bank, address, 0, x[k[at.O_QUEUE_N] + bank]) >= 0:
         return False
-    return k[at.P_ORDERED] != 0 or address & 0xFFFF != 0 or not _gwrite_reads(k, x, bank, address >> 16, since)
+    return k[at.P_ORDERED] != 0 or not _gwrite_reads(k, x, bank, address, since)
 
 
 @compiled
-def _gwrite_reads(k: Ints, x: Ints, bank: int, row: int, since: int) -> bool:
-    """Published: whether a GWRITE of a row was accepted before a write to its first burst."""
+def _gwrite_reads(k: Ints, x: Ints, bank: int, address: int, since: int) -> bool:
+    """Published: whether a GWRITE of an address was accepted before a write to it."""
     if x[at.S_PIM_WAITING] + x[at.S_COMMANDS] == 0:
         return False
     for i in range(x[at.S_COMMANDS]):
         t = k[at.O_COMMANDS] + ring(x[at.S_COMMAND_HEAD] + i, k[at.P_PIM_COMMANDS]) * at.FIELDS
-        if _is_gwrite(x, t, bank, row, since):
+        if _is_gwrite(x, t, bank, address, since):
             return True
     for i in range(x[at.S_READS] if k[at.P_BLOCKED] else x[at.S_PIM_WAITING]):
         place = k[at.O_WAITING] + ring(x[at.S_PIM_HEAD] + i, k[at.P_PIM_QUEUE]) * at.FIELDS
-        if _is_gwrite(x, read_at(k, x, i) if k[at.P_BLOCKED] else place, bank, row, since):
+        if _is_gwrite(x, read_at(k, x, i) if k[at.P_BLOCKED] else place, bank, address, since):
             return True
     return False
 
 
 @compiled
-def _is_gwrite(x: Ints, t: int, bank: int, row: int, since: int) -> bool:
-    same = x[t + at.T_BANK] == bank and x[t + at.T_ROW] == row
+def _is_gwrite(x: Ints, t: int, bank: int, address: int, since: int) -> bool:
+    same = x[t + at.T_BANK] == bank and (x[t + at.T_ROW] << 16 | x[t + at.T_GROUPS]) == address
     return same and x[t + at.T_COMMAND] == at.PIM_GWRITE and x[t + at.T_SINCE] < since
 
 

@@ -155,6 +155,7 @@ def _spell(k: Ints, x: Ints, t: int, program: Ints, i: int, sub: int) -> bool:
     x[t + at.T_GROUPS], x[t + at.T_BLOCK], x[t + at.T_LAST], x[t + at.T_SINCE] = 0, -1, 0, x[at.S_CYCLE]
     if program[i, at.I_KIND] == GWRITE:
         x[t + at.T_COMMAND], x[t + at.T_BANK] = at.PIM_GWRITE, program[i, at.I_BANK]
+        x[t + at.T_GROUPS] = program[i, at.I_HEADER]
         return True
     if sub == 0:
         x[t + at.T_COMMAND], x[t + at.T_MACS], x[t + at.T_GROUPS] = at.PIM_HEADER, macs, groups
