@@ -43,7 +43,7 @@ class VectorUnits(Spec):
     counts: Literal["elements", "published"] = "elements"
     """Element counts as they are, or lost (norm, add, gelu) and taken in bytes (softmax) as published."""
     order: Literal["ready", "program"] = "ready"
-    """Rows start when their data are there; or one per cycle, none before those in front of it (published simulator)."""
+    """Rows start when their data are there; or, as published, one per cycle and none before those in front of it."""
 
 
 class Scratchpad(Spec):

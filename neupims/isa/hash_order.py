@@ -65,7 +65,7 @@ def _replayed(home: Integers, further: Integers, places: int) -> Integers:
 
 
 class _Table:
-    """Places with an info byte each, 0 where empty: distance from home plus one in the upper bits, further bits below."""
+    """Places with an info byte each, 0 where empty: distance from home plus one, and further bits below."""
 
     def __init__(self, places: int) -> None:
         self._info = [0] * (2 * places + FULL)

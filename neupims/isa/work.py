@@ -168,4 +168,4 @@ class Plan:
     repeats: tuple[int, ...]
     """The iteration takes sum(repeats[i] * duration(stages[i])); see the extrapolation in docs/design.md."""
     counter: RunningCounter | None = None
-    """If given, addresses are taken from it when requests reach the memory; those of the RUNs only tell their number."""
+    """If given, requests take their addresses from it when they reach the memory; the RUNs only tell their number."""

@@ -105,9 +105,7 @@ def place_rows(geometry: KvGeometry, channels: Integers, lengths: Integers, base
     )
 
 
-def published_rows(
-    geometry: KvGeometry, width: int, channels: Integers, lengths: Integers, base: int
-) -> PublishedRows:
+def published_rows(geometry: KvGeometry, width: int, channels: Integers, lengths: Integers, base: int) -> PublishedRows:
     """Place a batch from row `base` on, for a model of `width` features."""
     keys = geometry.key_tiles(lengths) * -(-width // geometry.row_elements)
     values = geometry.value_chunks(lengths) * -(-width // geometry.banks)

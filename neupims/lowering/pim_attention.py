@@ -14,7 +14,6 @@ from neupims.lowering.storage import CounterStorage
 from neupims.lowering.target import Target
 from neupims.request import Batch
 
-
 HEADER_ROWS = 1 << 12
 """Rows that a published header of a logit tile can tell apart: its address is cut to 32 bits (spec 10, item 16)."""
 

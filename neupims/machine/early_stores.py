@@ -27,7 +27,8 @@ class EarlyStores(StoreQueue):
         members = np.split(order, cuts)
         self._members = [members[self._early.of_step[step]] for step in stores.step.tolist()]
         first = np.array([steps_of[0] for steps_of in self._members], np.int64)
-        self._cause = np.maximum.accumulate(np.where(self._early.filled_by < 0, first, np.maximum(self._early.behind, 0)))
+        behind = np.maximum(self._early.behind, 0)
+        self._cause = np.maximum.accumulate(np.where(self._early.filled_by < 0, first, behind))
         self._issue: Ints = np.full(steps, NEVER)
         self._end: Ints = np.full(steps, NEVER)
         self._last_issue = self._issued = 0

@@ -133,7 +133,8 @@ class Loader:
         for part in np.split(chosen, range(rate, len(chosen), rate)):
             self._sent += 1
             time = max(self.core.now, self._free_at)
-            self.core.transfers.send(time, self._sent, queue.take(part), NPU_PORT, (part + queue.first, queue.bytes[part]))
+            sizes = (part + queue.first, queue.bytes[part])
+            self.core.transfers.send(time, self._sent, queue.take(part), NPU_PORT, sizes)
             if self.core.npu.loads_per_cycle is not None:
                 self._free_at = time + self.core.clock.period_ps
 

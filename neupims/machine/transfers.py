@@ -44,7 +44,8 @@ class Ahead:
 def known_ahead(memory: MemorySpec) -> Ahead:
     """What the timing of a memory guarantees."""
     burst = memory.organization.burst_length // 2
-    return Ahead(int(memory.controller.responses_per_cycle is None), cycles(memory.timing.t_cl_ns, memory.clock_ghz) + burst)
+    at_once = memory.controller.responses_per_cycle is None
+    return Ahead(int(at_once), cycles(memory.timing.t_cl_ns, memory.clock_ghz) + burst)
 
 
 def parts_of(runs: Records, blocks: int) -> Ints:

@@ -43,7 +43,7 @@ class Bench:
 
 
 def bench(system: str, *overrides: str) -> Bench:
-    """One channel of a shipped system, with settings like those of `--set`; no core, so each program has its own path."""
+    """One channel of a shipped system, with settings like those of `--set`, and a path for each program."""
     spec = load_system(system, ["memory.organization.channels=1", *overrides])
     assert spec.memory is not None
     return Bench(spec.memory, own_path(spec.pim))

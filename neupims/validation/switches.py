@@ -2,7 +2,7 @@
 
 The switches are the keys in which the specification of a profile differs from that of its clean system; they are not
 listed by hand. Each is set alone, once to the published value on the clean system and once to the clean value on the
-published one. Where the specification or the lowering refuses that, the switches that its message names are set as well.
+published one. Where the specification or the lowering refuses that, the switches that its message names are set too.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -6,12 +6,12 @@ import pytest
 from neupims.hardware.npu import NpuSpec
 from neupims.hardware.system import SystemSpec
 from neupims.isa.address import AddressMap
+from neupims.isa.counter import RunningCounter
 from neupims.isa.work import Dataflow, PimWork, Records
 from neupims.lowering.geometry import KvGeometry
 from neupims.lowering.kv import place_rows
 from neupims.lowering.pim_attention import PimAttention, lower_pim_attention
 from neupims.lowering.places import panels
-from neupims.isa.counter import RunningCounter
 from neupims.lowering.storage import CounterStorage, PlacedStorage, Storage
 from neupims.lowering.target import Target
 from neupims.request import Batch

@@ -1,8 +1,8 @@
 import numpy as np
 
 from neupims.isa.address import AddressMap
-from neupims.lowering.places import RowMajor, rectangles
 from neupims.isa.counter import RunningCounter
+from neupims.lowering.places import RowMajor, rectangles
 from neupims.lowering.storage import Access, CounterStorage, PlacedStorage, loads, stores
 
 ADDRESS = AddressMap((("row", 64), ("rank", 1), ("group", 2), ("bank", 2), ("column", 4), ("channel", 4)), 64)

@@ -159,7 +159,9 @@ def _memory_parameters(memory: MemorySpec, t: Timing) -> dict[int, int]:
         at.P_WRITE_BUFFER: limits.write_buffer,
         at.P_BANK_QUEUE: limits.bank_queue,
         at.P_OUTSTANDING: limits.outstanding,
-        at.P_TRACK_RETURNS: int(most >= limits.outstanding or limits.merge_duplicates or bool(limits.responses_per_cycle)),
+        at.P_TRACK_RETURNS: int(
+            most >= limits.outstanding or limits.merge_duplicates or limits.responses_per_cycle is not None
+        ),
         at.P_RESPONSES: limits.responses_per_cycle or 0,
         at.P_BACKLOG: 4 * limits.outstanding,
         at.P_MERGE: int(limits.merge_duplicates),

@@ -6,21 +6,24 @@ from neupims.machine.dram.fast.layout import Array
 
 
 @compiled
-def append(channels: Array, queues: Array, places: Array, owners: Array, records: Array, items: Array, start: int) -> int:
+def append(
+    channels: Array, queues: Array, places: Array, owners: Array, records: Array, items: Array, start: int
+) -> int:
     """Append `records` [n, field] from `start` on to the `queues` [channel, place, field + 1] of their owners.
 
-    The last field of an entry is its ticket, which counts all that a channel was given.     `places` are those, in a channel's state, of the queue's first and last entry and of the requests that the link
-    has yet to take; record i is `items[i]` of them. What has been taken is overwritten when a queue is full. Returns how many records have been appended in all:
-    fewer than n when a queue has to be made longer first.
+    The last field of an entry is its ticket, which counts all that a channel was given. `places` are those, in a
+    channel's state, of the queue's first and last entry and of the requests that the link has yet to take, of which
+    record i is `items[i]`. What has been taken is overwritten when a queue is full. Returns how many records have been
+    appended in all: fewer than n when a queue has to be made longer first.
     """
     size = queues.shape[1]
-    head, end, unsent = places[0], places[1], places[2]
+    head, end, unsent = int(places[0]), int(places[1]), int(places[2])
     for i in range(start, len(owners)):
         x, queue = channels[owners[i]], queues[owners[i]]
         if x[end] == size:
             if x[head] == 0:
                 return i
-            _compact(queue, x[head], x[end])
+            _compact(queue, int(x[head]), int(x[end]))
             x[end] -= x[head]
             x[head] = 0
         for field in range(records.shape[1]):

@@ -44,11 +44,8 @@ def _accept_from_link(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program:
         x[at.S_ACTIVE], x[at.S_STUCK] = 1, 0
     if x[at.S_CAME1] == 0:
         return
-    if _instruction_is_next(x, side, program):
-        moved = _take_pim(k, x, b, program)
-    else:
-        moved = _take(k, x, b, side, 1)
-    if moved:
+    instruction = _instruction_is_next(x, side, program)
+    if _take_pim(k, x, b, program) if instruction else _take(k, x, b, side, 1):
         x[at.S_CAME1] -= 1
         x[at.S_ACTIVE], x[at.S_STUCK] = 1, 0
 
