@@ -84,12 +84,12 @@ def bursts(
 
 def gwrite(bank: int = 0, row: int = 0) -> Step:
     """An INSTRUCTION that fills the vector buffer."""
-    return 0, GWRITE, bank, row, 0, 0, -1, -1
+    return 0, GWRITE, bank, row, 0, 0, -1, -1, 0
 
 
 def tile(row: int, groups: int, macs: int) -> Step:
     """An INSTRUCTION for one GEMV tile."""
-    return 0, TILE, 0, row, groups, macs, -1, -1
+    return 0, TILE, 0, row, groups, macs, -1, -1, 0
 
 
 def program(*steps: Step) -> Records:
