@@ -64,7 +64,8 @@ class Channel:
         """Whether anything is queued."""
         state = self.state
         queues = (state.reads, state.writes, state.pim_waiting, state.pim_commands, self.pim_port.waiting)
-        return any(queues) or not state.memory_idle or any(port.runs for port in self.ports)
+        answers = self.memory.controller.responses_per_cycle and (state.returns or state.responses)
+        return bool(any(queues) or not state.memory_idle or any(port.runs for port in self.ports) or answers)
 
     # Requests enter -------------------------------------------------------------------------
 

@@ -64,10 +64,11 @@ def test_one_memory_for_all_npu_systems() -> None:
     clean = [load_system(name) for name in names if not name.endswith("-authors")]
     assert all(a.memory == b.memory for a, b in pairwise(clean))
     merges, limit = "memory.controller.merge_duplicates", "memory.controller.outstanding"
+    responses = "memory.controller.responses_per_cycle"
     for name in names:
         if name.endswith("-authors"):
             found = {key for key in differing(clean[0], load_system(name)) if key.startswith("memory")}
-            assert found == ({merges, limit} if name == "npu-only-authors" else {merges})
+            assert found == {merges, responses} | ({limit} if name == "npu-only-authors" else set())
 
 
 def test_one_link_for_the_four_compared_and_the_published_one_for_the_authors() -> None:
@@ -99,7 +100,7 @@ def test_the_authors_differ_in_their_switches() -> None:
     link = {"bandwidth_gb_s", "latency_us", "energy_pj_per_bit"}
     common = {f"pim.{key}" for key in timing} | {f"processor.arrays.{key}" for key in arrays}
     common |= {f"policy.{key}" for key in policy} | {"processor.vector.counts", "processor.prefetch"}
-    common |= {"processor.vector.order", "pim.front_end.path", "memory.controller.merge_duplicates"}
+    common |= {"processor.vector.order", "pim.front_end.path", "memory.controller.responses_per_cycle", "memory.controller.merge_duplicates"}
     common |= {f"link.{key}" for key in link} | {"policy.interleaving_auto", "policy.counter_order"}
     common |= {f"processor.{key}_cycles" for key in ("interconnect", "operator_gap", "stage_gap")}
     rate = "pim.front_end.per_cycle"

@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from neupims.lowering.geometry import KvGeometry
-from neupims.lowering.kv import KvRows, QkvRows, channel_rows, place_rows
+from neupims.lowering.kv import KvRows, QkvRows, channel_rows, place_rows, published_rows
 from neupims.lowering.places import rectangles
 
 SEVEN_B = KvGeometry(heads=8, head_dim=128, element_bytes=2, row_bytes=1024, burst_bytes=64, banks=32)
@@ -101,10 +101,18 @@ def test_channels_use_the_rows_that_the_capacity_check_counts(kv: KvRows) -> Non
 
 @settings(max_examples=30, deadline=None)
 @examples(caches())
-def test_unless_layered_all_layers_share_their_rows(kv: KvRows) -> None:
-    flat = place_rows(kv.geometry, kv.channels, kv.lengths, base=7, layered=False)
-    who, zero = np.arange(len(kv.lengths)), np.zeros(len(kv.lengths), np.int64)
-    assert np.array_equal(flat.key_row(who, 5, zero, zero), kv.key_row(who, 0, zero, zero))
+def test_published_rows_are_those_of_the_whole_model_for_all_layers_and_heads(kv: KvRows) -> None:
+    geometry, who, zero = kv.geometry, np.arange(len(kv.lengths)), np.zeros(len(kv.lengths), np.int64)
+    width = 4 * geometry.heads * geometry.head_dim
+    flat = published_rows(geometry, width, kv.channels, kv.lengths, base=7)
+    assert np.array_equal(flat.key_row(who, 5, zero, zero), flat.key_row(who, 0, zero, zero))
+    assert np.array_equal(flat.value_row(who, 0, zero + 3, zero, zero), flat.value_row(who, 0, zero, zero, zero))
+    keys = geometry.key_tiles(kv.lengths) * -(-width // geometry.row_elements)
+    values = geometry.value_chunks(kv.lengths) * -(-width // geometry.banks)
+    for channel in set(kv.channels.tolist()):
+        here = np.flatnonzero(kv.channels == channel)
+        ends = 7 + np.cumsum((keys + values)[here])
+        assert flat.key_row(here, 0, zero[here], zero[here]).tolist() == [7, *ends[:-1].tolist()]
 
 
 # What the QKV GEMM writes ----------------------------------------------------------------------------------------

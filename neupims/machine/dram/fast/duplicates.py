@@ -121,8 +121,7 @@ def next_merged(k: Ints, x: Ints, bank: int, address: int) -> int:
         m = k[at.O_MERGED] + i * at.MERGED
         if x[m + at.M_BANK] == bank and x[m + at.M_ADDRESS] == address:
             block, x[at.S_MERGED] = x[m + at.M_BLOCK], x[at.S_MERGED] - 1
-            last = k[at.O_MERGED] + x[at.S_MERGED] * at.MERGED
-            for field in range(at.MERGED):
-                x[m + field] = x[last + field]
+            for place in range(m, k[at.O_MERGED] + x[at.S_MERGED] * at.MERGED):
+                x[place] = x[place + at.MERGED]
             return block
     return at.NONE - 1

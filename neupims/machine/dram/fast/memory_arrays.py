@@ -105,7 +105,7 @@ class FastMemory:
 
     def idle(self) -> bool:
         """Whether nothing is queued anywhere."""
-        return bool(is_idle(self._channels))
+        return bool(is_idle(self._k, self._channels))
 
     def trace(self) -> NDArray[Any]:
         """Issued commands by cycle and channel."""

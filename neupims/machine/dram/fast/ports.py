@@ -44,12 +44,13 @@ def _compact(queue: Array, head: int, end: int) -> None:
 
 
 @compiled
-def is_idle(channels: Array) -> bool:
-    """Whether nothing is queued in any channel."""
+def is_idle(k: Array, channels: Array) -> bool:
+    """Whether nothing is queued in any channel, answers that wait to leave it included."""
     for c in range(channels.shape[0]):
         x = channels[c]
         queued = x[at.S_READS] + x[at.S_WRITES] + x[at.S_PIM_WAITING] + x[at.S_COMMANDS] + x[at.S_QUEUED]
         ports = x[at.S_RUN_N0] - x[at.S_RUN_HEAD0] + x[at.S_RUN_N1] - x[at.S_RUN_HEAD1]
-        if queued + ports + x[at.S_PROG_N] - x[at.S_PROG_HEAD] > 0:
+        answers = (x[at.S_RET] + x[at.S_ACK] + x[at.S_BACKLOG]) * (k[at.P_RESPONSES] > 0)
+        if queued + ports + answers + x[at.S_PROG_N] - x[at.S_PROG_HEAD] > 0:
             return False
     return True
