@@ -63,9 +63,11 @@ def test_everything_comes_back_once(dram, draw, seed):
     issued = dict(zip(Command, counters.commands.sum(axis=0).tolist(), strict=True))
     writes, tiles = runs["write"] == 1, instructions[instructions["kind"] == TILE]
     reads = int(runs["bursts"][~writes].sum())
-    assert issued[Command.WR] == runs["bursts"][writes].sum()
+    merges = case.world.memory.controller.merge_duplicates  # one command for several accesses of one address
+    assert issued[Command.WR] == runs["bursts"][writes].sum() or merges
+    assert issued[Command.WR] <= runs["bursts"][writes].sum()
     assert issued[Command.RD] <= reads
-    assert issued[Command.RD] == reads or writes.any()
+    assert issued[Command.RD] == reads or writes.any() or merges
     assert issued[Command.PIM_GWRITE] == (instructions["kind"] == GWRITE).sum()
     assert issued[Command.PIM_HEADER] == len(tiles)
     assert issued[Command.PIM_GEMV] + issued[Command.PIM_READ] == tiles["groups"].sum()

@@ -36,7 +36,7 @@ def test_the_counter_goes_on_through_all_accesses_in_block_order() -> None:
     assert channels(first) == [0, 1, 1, 2, 2, 3]  # advanced before it is used: 64 bytes from byte 2 on are two bursts
     assert first["block"].tolist() == [0, 0, 1, 1, 2, 2]
     assert channels(second) == [3, 0]
-    assert second["write"].tolist() == [1]
+    assert second["write"].tolist() == [1, 1]
     assert storage.counter.cursor == 256
 
 
