@@ -100,7 +100,8 @@ def test_the_authors_differ_in_their_switches() -> None:
     link = {"bandwidth_gb_s", "latency_us", "energy_pj_per_bit"}
     common = {f"pim.{key}" for key in timing} | {f"processor.arrays.{key}" for key in arrays}
     common |= {f"policy.{key}" for key in policy} | {"processor.vector.counts", "processor.prefetch"}
-    common |= {"processor.vector.order", "pim.front_end.path", "memory.controller.responses_per_cycle", "memory.controller.merge_duplicates"}
+    common |= {"processor.vector.order", "pim.front_end.path"}
+    common |= {f"memory.controller.{key}" for key in ("responses_per_cycle", "merge_duplicates")}
     common |= {f"link.{key}" for key in link} | {"policy.interleaving_auto", "policy.counter_order"}
     common |= {f"processor.{key}_cycles" for key in ("interconnect", "operator_gap", "stage_gap")}
     rate = "pim.front_end.per_cycle"
