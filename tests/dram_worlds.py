@@ -11,11 +11,21 @@ from neupims.hardware.load import load_system
 from neupims.hardware.memory import MemorySpec
 from neupims.hardware.pim import PimSpec
 from neupims.isa.commands import Command
-from neupims.isa.memory import RUN, TILE
+from neupims.isa.memory import RUN
 from neupims.machine.dram.memory import Engine, Memory, build_memory
-from neupims.validation.channel import attend, attention, gwrite, logit, own_path, program, tile
+from neupims.validation.channel import (
+    attend,
+    attention,
+    gwrite,
+    logit,
+    own_path,
+    program,
+    submit_program,
+    submit_runs,
+    tile,
+)
 
-__all__ = ["attend", "attention", "gwrite", "logit", "program", "tile"]
+__all__ = ["attend", "attention", "gwrite", "logit", "program", "submit_program", "submit_runs", "tile"]
 
 Table = NDArray[Any]
 
@@ -71,25 +81,6 @@ def sequential(bursts: int, write: bool = False, banks: int = 32, per_row: int =
 
 
 # Running ------------------------------------------------------------------------------------------
-
-
-def submit_runs(memory: Memory, runs: Table, port: int = 0) -> int:
-    """Each run reports to a block of its own; returns the first one's id."""
-    runs = runs.copy()
-    first = memory.blocks(runs["bursts"].astype(np.int64))
-    runs["block"] = first + np.arange(len(runs))
-    memory.submit(runs, port)
-    return first
-
-
-def submit_program(memory: Memory, instructions: Table) -> int:
-    """Each result group reports to a block of its own; returns the first one's id."""
-    made = instructions.copy()
-    groups = np.where(made["kind"] == TILE, made["groups"], 0).astype(np.int64)
-    first = memory.blocks(np.ones(int(groups.sum()), np.int64))
-    made["block"] = np.where(groups > 0, first + np.cumsum(groups) - groups, -1)
-    memory.submit_pim(made)
-    return first
 
 
 def until_idle(memory: Memory, limit: int, step: int = 1000) -> dict[int, int]:

@@ -125,12 +125,12 @@ def attention(part: str, length: int, heads: int = 8, width: int = 128, requests
 # Running --------------------------------------------------------------------------------------------
 
 
-def submit_runs(memory: Memory, runs: Records) -> int:
-    """Queue them at the NPU's port; each reports to a block of its own; returns the first one's id."""
+def submit_runs(memory: Memory, runs: Records, port: int = 0) -> int:
+    """Queue them at a port, that of the NPU by default; each reports to a block of its own; the first one's id."""
     runs = runs.copy()
     first = memory.blocks(runs["bursts"].astype(np.int64))
     runs["block"] = first + np.arange(len(runs))
-    memory.submit(runs, 0)
+    memory.submit(runs, port)
     return first
 
 
