@@ -54,6 +54,8 @@ SOURCES = (
 )
 """Where a request file can be had, by the beginning of its name."""
 
+TOGETHER = "logit ends earlier or later than theirs by what attend makes up for: the stage agrees to the cycle"
+
 PS = 1000
 """Picoseconds of a cycle."""
 
@@ -100,7 +102,14 @@ def compare(run: PublishedRun, name: str, references: References) -> Iterator[Ch
         if key not in ours:
             raise NeupimsError(f"no {key} in this run, which has {', '.join(ours)}")
         tolerance = 0 if run.is_exact(key) else STAGE_LIMIT if _is_stage(key) else OPERATOR_LIMIT
-        yield Check(f"{name}.{key}", against, ours[key], theirs, "cycles", tolerance)
+        yield Check(f"{name}.{key}", against, ours[key], theirs, "cycles", tolerance, _note(run, key))
+
+
+def _note(run: PublishedRun, key: str) -> str:
+    """Where a stage agrees and its halves do not: that they make up for each other."""
+    stage = key.removesuffix(".attention.logit").removesuffix(".attention.attend")
+    end = stage if stage in run.cycles else TOTAL
+    return TOGETHER if stage != key and run.is_exact(end) and not run.is_exact(key) else ""
 
 
 def _last_stage(run: PublishedRun) -> str:

@@ -62,12 +62,12 @@ class PublishedRun:
     cycles: Mapping[str, int]
     """By `A.attention.norm` (`attention.norm` where the log has no stages), `A` for a stage, `total`."""
     exact: tuple[str, ...] = ()
-    """Keys that must agree to the cycle; a stage stands for its operators too, `all` for everything."""
+    """Keys that must agree to the cycle; `A.*` stands for stage A and its operators, `all` for everything."""
 
     def is_exact(self, key: str) -> bool:
         """Whether a figure must agree to the cycle."""
-        stage = key[0] if key[1:2] == "." else key
-        return not {"all", stage, key}.isdisjoint(self.exact)
+        whole_stage = f"{key[0]}.*" if key[1:2] in ("", ".") else key
+        return not {"all", whole_stage, key}.isdisjoint(self.exact)
 
 
 def shipped_runs() -> tuple[PublishedRun, ...]:
