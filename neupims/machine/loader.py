@@ -39,21 +39,30 @@ class LoadQueue:
         """Bytes taken before the operator began."""
         self._after = np.full(len(loads.bytes), -1) if loads.after is None else loads.after
         self._opens = np.where(self._after < 0, 0, NEVER)
+        self.left = len(loads.bytes)
+        """Loads that have not gone."""
+        self._low, self._high = 0, int(np.searchsorted(self._after, 0))
+        """Before the first and behind the last load that may be a candidate."""
         self._reply = 2 * core.transfers.interconnect_ps + core.transfers.clock.period_ps
 
     def candidates(self, now: int) -> Ints:
         """Loads that wait for nothing but room."""
-        return np.flatnonzero(self.waiting & (self._opens <= now))
+        while self._low < len(self.waiting) and not self.waiting[self._low]:
+            self._low += 1
+        here = slice(self._low, self._high)
+        return self._low + np.flatnonzero(self.waiting[here] & (self._opens[here] <= now))
 
     def ended(self, part: slice, ends: Ints) -> list[int]:
         """Steps `part` end at `ends`: the times at which loads behind them may leave, if they have no delay."""
         low, high = np.searchsorted(self._after, (part.start, part.stop))
         self._opens[low:high] = ends[self._after[low:high] - part.start] + self._reply
+        self._high = max(self._high, int(high))
         return np.unique(self._opens[low:high]).tolist()
 
     def take(self, chosen: Ints) -> Records:
         """Mark loads as gone; returns their runs with the ids of their blocks."""
         self.waiting[chosen] = False
+        self.left -= len(chosen)
         cuts = np.flatnonzero(np.diff(chosen) > 1) + 1
         parts = [self._slice(part) for part in np.split(chosen, cuts)]
         runs = np.concatenate(parts)
@@ -73,6 +82,8 @@ class Loader:
         self.blocked = False
         """Whether the next load waits for room in the scratchpad, or for a step."""
         self._round = 0
+        self._due = set[int]()
+        """Times at which the loader will look again."""
         self._out: list[tuple[Ints, Ints]] = []
         self._sent = FIRST_LOAD
         self._free_at = 0
@@ -97,9 +108,9 @@ class Loader:
         self.blocked = False
         self._round += 1
         queue = self.queues[self.index]
-        if queue is not None and queue.waiting.any():
+        if queue is not None and queue.left:
             self._send_urgent(queue)
-            if queue.waiting.any():
+            if queue.left:
                 self._wait_for_room()
                 return
         if self.core.npu.prefetch == "stage":
@@ -126,7 +137,13 @@ class Loader:
             self._pump_at(time)
 
     def _pump_at(self, time: int) -> None:
-        self.core.agenda.at(time, (LOADER,), self.pump)
+        if time not in self._due:
+            self._due.add(time)
+            self.core.agenda.at(time, (LOADER,), self._pump_now)
+
+    def _pump_now(self) -> None:
+        self._due.discard(self.core.now)
+        self.pump()
 
     def _send(self, queue: LoadQueue, chosen: Ints) -> None:
         rate = self.core.npu.loads_per_cycle or len(chosen)
