@@ -213,7 +213,9 @@ M_BANK, M_ADDRESS, M_BLOCK = range(3)
 MERGED = 3
 
 SPANS = 1024
-"""Spans of requests in the link: a kind (1 NPU, 2 PIM, 3 one of each in turn) and a number."""
+"""Spans of requests in the link: a kind (1 NPU, 2 PIM, 3 one of each in turn) and a number.
+
+When so many are under way a program waits to enter; the interpreter's link has no bound."""
 BOTH = 3
 
 # A port's run and a PIM instruction, in the order of isa.RUN and isa.INSTRUCTION without the channel, and their
