@@ -14,7 +14,8 @@ from neupims.machine.dram.interpreter import Channel
 from neupims.machine.dram.state import Blocks
 
 Ints = NDArray[np.int64]
-Engine = Literal["fast", "reference"]
+Engine = Literal["fast", "plain", "reference"]
+"""`fast` and `plain` are compiled; `plain` runs every command of every channel. `reference` is the interpreter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +146,9 @@ def by_time(ids: Ints, cycles: Ints) -> tuple[Ints, Ints]:
 
 
 def build_memory(memory: MemorySpec, pim: PimSpec | None, engine: Engine = "fast", trace: bool = False) -> Memory:
-    """A memory at rest, run by the compiled engine or by the readable interpreter."""
+    """A memory at rest."""
     if engine == "reference":
         return ReferenceMemory(memory, pim, trace)
     from neupims.machine.dram.fast.memory_arrays import FastMemory  # loads the compiler
 
-    return FastMemory(memory, pim, trace)
+    return FastMemory(memory, pim, trace, plain=engine == "plain")

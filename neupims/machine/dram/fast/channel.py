@@ -11,15 +11,18 @@ from neupims.machine.dram.fast.queues import accept, ring
 
 
 @compiled
-def advance(k: Array, channels: Array, b: Array, runs: Array, programs: Array, until: int) -> None:
-    """Run every channel up to, not including, cycle `until`.
+def advance(
+    k: Array, channels: Array, which: Array, b: Array, npu: Array, side: Array, programs: Array, until: int
+) -> None:
+    """Run the channels `which` up to, not including, cycle `until`.
 
-    `channels` [channel, state], `runs` [port, channel, place, field], `programs` [channel, place, field].
+    `channels` [channel, state]; `npu` and `side`, the runs of both ports, and `programs` [channel, place, field].
     """
     constants, states, blocks = borrowed(k), borrowed(channels), borrowed(b)
-    all_runs, all_programs = borrowed(runs), borrowed(programs)
-    for c in range(channels.shape[0]):
-        _run(constants, states[c], blocks, all_runs[0, c], all_runs[1, c], all_programs[c], until)
+    npu_runs, side_runs, all_programs = borrowed(npu), borrowed(side), borrowed(programs)
+    for i in range(len(which)):
+        c = which[i]
+        _run(constants, states[c], blocks, npu_runs[c], side_runs[c], all_programs[c], until)
 
 
 @compiled
@@ -79,7 +82,7 @@ def _queue_response(k: Ints, x: Ints, block: int) -> None:
 def _respond(k: Ints, x: Ints, b: Ints) -> None:
     """Answers leave in order, so many in a cycle."""
     for _ in range(min(k[at.P_RESPONSES], x[at.S_BACKLOG])):
-        complete(b, x[k[at.O_BACKLOG] + x[at.S_BACKLOG_HEAD]], x[at.S_CYCLE])
+        complete(x, b, x[k[at.O_BACKLOG] + x[at.S_BACKLOG_HEAD]], x[at.S_CYCLE])
         x[at.S_BACKLOG_HEAD] = ring(x[at.S_BACKLOG_HEAD] + 1, k[at.P_BACKLOG])
         x[at.S_BACKLOG] -= 1
     x[at.S_ACTIVE] = 1

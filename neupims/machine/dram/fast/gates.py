@@ -177,12 +177,12 @@ def look_again(k: Ints, x: Ints) -> None:
 
 
 @compiled
-def complete(b: Ints, block: int, cycle: int) -> None:
-    """One part of a block is complete at `cycle`."""
+def complete(x: Ints, b: Ints, block: int, cycle: int) -> None:
+    """One part of a block is complete at `cycle`, in each channel that this one stands for."""
     if block < 0:
         return
     left, n = at.B_LEFT + block, b[at.B_N]
-    b[left] -= 1
+    b[left] -= x[at.S_WEIGHT]
     b[left + n] = max(b[left + n], cycle)
     if b[left] == 0:
         b[at.B_LEFT + 2 * n + b[at.B_FINISHED]] = block

@@ -126,7 +126,8 @@ RULE_FIRST = 89
 """In `k`: first rule of each command, and the end of the last one's."""
 CONSTANTS = RULE_FIRST + KINDS + 1
 
-# State of a channel, named as in `machine.dram.state`; S_..._WAKE: nothing issues before that cycle.
+# State of a channel, named as in `machine.dram.state`; S_..._WAKE: nothing issues before that cycle,
+# S_WEIGHT: how many channels it stands for.
 (
     S_CYCLE,
     S_POINTER,
@@ -187,8 +188,9 @@ CONSTANTS = RULE_FIRST + KINDS + 1
     S_SPAN_HALF,
     S_BACKLOG_HEAD,
     S_BACKLOG,
-) = range(0, 59)
-CHANNEL_GATE = 59
+    S_WEIGHT,
+) = range(0, 60)
+CHANNEL_GATE = 60
 DARK_FROM = CHANNEL_GATE + KINDS
 DARK_TO = DARK_FROM + KINDS
 COUNTS = DARK_TO + KINDS

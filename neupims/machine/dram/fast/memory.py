@@ -205,7 +205,7 @@ def _answer(k: Ints, x: Ints, b: Ints, block: int) -> None:
         if k[at.P_RESPONSES]:
             x[k[at.O_RETURN_BLOCK] + place] = block
             return
-    complete(b, block, cycle)
+    complete(x, b, block, cycle)
 
 
 @compiled

@@ -10,7 +10,9 @@ from neupims.hardware.pim import PimSpec
 from neupims.isa.memory import INSTRUCTION, RUN, TRACE, transactions
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.build import build_channels, build_constants
+from neupims.machine.dram.fast.canonical import has_pim_work, write_canonical
 from neupims.machine.dram.fast.channel import advance
+from neupims.machine.dram.fast.classes import Classes, groups_of
 from neupims.machine.dram.fast.layout import Array
 from neupims.machine.dram.fast.ports import append, is_idle
 from neupims.machine.dram.memory import Counters, by_time
@@ -19,21 +21,34 @@ RUN_FIELDS = [name for name in RUN.names or () if name != "channel"]
 INSTRUCTION_FIELDS = [name for name in INSTRUCTION.names or () if name != "channel"]
 TRACE_WINDOW = 4096
 """Cycles run at a time when every command is kept."""
+JOIN_EVERY, JOIN_PATIENCE = 2048, 8
+"""Cycles after which channels are compared, at first, and by how much this may grow while none can be joined."""
+COUNTED = at.KINDS + 2
 
 
 class FastMemory:
-    """All channels of a device, run by compiled code; see `machine.dram.memory.Memory`."""
+    """All channels of a device, run by compiled code; see `machine.dram.memory.Memory`.
 
-    def __init__(self, memory: MemorySpec, pim: PimSpec | None, trace: bool = False) -> None:
+    Channels that do the same are run once; `plain` runs each of them.
+    """
+
+    def __init__(self, memory: MemorySpec, pim: PimSpec | None, trace: bool = False, plain: bool = False) -> None:
         self._k = build_constants(memory, pim, TRACE_WINDOW if trace else 0)
         self._channels = build_channels(memory, pim, self._k)
         count = len(self._channels)
-        self._runs = np.zeros((2, count, 64, len(RUN_FIELDS) + 1), np.int64)
-        self._programs = np.zeros((count, 64, len(INSTRUCTION_FIELDS) + 1), np.int64)
+        self._npu, self._side = _queues(count, RUN_FIELDS), _queues(count, RUN_FIELDS)
+        self._programs = _queues(count, INSTRUCTION_FIELDS)
         self._blocks = _block_table(1024)
         self._registered = 0
         self._traces: list[NDArray[Any]] = []
-        self._trace = trace
+        self._trace, self._plain = trace, plain
+        self._classes = Classes(count, alone=plain)
+        self._more = np.zeros((count, COUNTED), np.int64)
+        """What each channel has counted more than the one that stands for it."""
+        self._next_join, self._pause = JOIN_EVERY, JOIN_EVERY
+        self._simulated = self._begun = 0
+        self._first = np.arange(count)
+        self._regroup()
 
     @property
     def now(self) -> int:
@@ -58,17 +73,27 @@ class FastMemory:
         """Queue RUNs at a port."""
         owners, records = _columns(runs, RUN_FIELDS)
         places = np.array([at.S_RUN_HEAD0 + port, at.S_RUN_N0 + port, at.S_UNSENT0 + port])
-        items, done = runs["bursts"].astype(np.int64), 0
-        while (done := append(self._channels, self._runs[port], places, owners, records, items, done)) < len(owners):
-            self._runs = np.concatenate([self._runs, np.zeros_like(self._runs)], axis=2)
+        queues = self._append(self._side if port else self._npu, places, owners, records, records[:, at.R_BURSTS])
+        self._npu, self._side = (self._npu, queues) if port else (queues, self._side)
 
     def submit_pim(self, instructions: NDArray[Any]) -> None:
         """Append INSTRUCTIONs to the PIM programs."""
         owners, records = _columns(instructions, INSTRUCTION_FIELDS)
         places = np.array([at.S_PROG_HEAD, at.S_PROG_N, at.S_UNSENT1])
-        items, done = transactions(instructions, bool(self._k[at.P_COMPOSITE])), 0
-        while (done := append(self._channels, self._programs, places, owners, records, items, done)) < len(owners):
-            self._programs = np.concatenate([self._programs, np.zeros_like(self._programs)], axis=1)
+        items = transactions(instructions, bool(self._k[at.P_COMPOSITE]))
+        self._programs = self._append(self._programs, places, owners, records, items)
+        self._pause = JOIN_EVERY
+
+    def _append(self, queues: Array, places: Array, owners: Array, records: Array, items: Array) -> Array:
+        """Give records to the channels that are run; returns the queues, which may have been made longer."""
+        if not self._classes.alone:
+            self._part(owners, records)
+            run = self._classes.of[owners] == owners
+            owners, records, items = owners[run], records[run], items[run]
+        done = 0
+        while (done := append(self._channels, queues, places, owners, records, items, done)) < len(owners):
+            queues = np.concatenate([queues, np.zeros_like(queues)], axis=1)
+        return queues
 
     def advance(self, until: int) -> tuple[Array, Array]:
         """Run the cycles up to `until` - 1; blocks that became known to complete, and when."""
@@ -82,35 +107,102 @@ class FastMemory:
         return by_time(ids, b[at.B_LEFT + n + ids])
 
     def _run(self, until: int) -> None:
-        advance(self._k, self._channels, self._blocks, self._runs, self._programs, until)
+        if self.now >= self._next_join and not self._plain:
+            self._join()
+        k, x, b = self._k, self._channels, self._blocks
+        advance(k, x, self._first, b, self._npu, self._side, self._programs, until)
         if self._trace:
             self._keep_trace()
 
+    # Classes --------------------------------------------------------------------------------
+
+    def _regroup(self) -> None:
+        """Take up the classes as they are now."""
+        self._first = self._classes.first
+        self._channels[self._first, at.S_WEIGHT] = self._classes.sizes
+        self._begun = self._commands()
+
+    def _commands(self) -> int:
+        return int(self._counted(self._first)[:, : at.KINDS].sum())
+
+    def _part(self, owners: Array, records: Array) -> None:
+        self._simulated = self.simulated()
+        for old, new in self._classes.part(owners, records):
+            self._channels[new] = self._channels[old]
+            for queues in (self._npu, self._side, self._programs):
+                queues[new] = queues[old]
+        self._regroup()
+
+    def _join(self) -> None:
+        """Join the classes whose states agree; the longer none does, the more rarely it is tried."""
+        before, self._simulated = len(self._first), self.simulated()
+        signs = {channel: self._sign(channel) for channel in self._first.tolist() if not self._busy(channel)}
+        for group in groups_of(signs):
+            for alike in groups_of({channel: self._canonical(channel) for channel in group}):
+                for other in alike[1:]:
+                    self._more[self._classes.members(other)] += self._counted(other) - self._counted(alike[0])
+                    self._classes.join(alike[0], other)
+        self._regroup()
+        joined = len(self._first) < before
+        self._pause = JOIN_EVERY if joined else min(2 * self._pause, JOIN_PATIENCE * JOIN_EVERY)
+        self._next_join = self.now + self._pause
+
+    def _busy(self, channel: int) -> bool:
+        return bool(has_pim_work(self._channels[channel]))
+
+    def _sign(self, channel: int) -> bytes:
+        """What is likely to differ if anything does."""
+        x, k = self._channels[channel], self._k
+        rows = [x[k[place] : k[place] + k[at.P_BANKS]] for place in (at.O_MEMORY_ROW, at.O_PIM_ROW, at.O_QUEUE_N)]
+        return np.concatenate((*rows, x[[at.S_POINTER, at.S_READS, at.S_WRITES]])).tobytes()
+
+    def _canonical(self, channel: int) -> bytes:
+        x = self._channels[channel]
+        waiting = x[at.S_RUN_N0] - x[at.S_RUN_HEAD0] + x[at.S_RUN_N1] - x[at.S_RUN_HEAD1]
+        out = np.empty(2 * len(x) + int(waiting) * at.R_TICKET, np.int64)
+        return out[: write_canonical(self._k, x, self._npu[channel], self._side[channel], out)].tobytes()
+
+    def _counted(self, channels: int | Array) -> Array:
+        """Commands of each kind, busy cycles and MACs of channels that are run."""
+        x = self._channels[channels]
+        return np.concatenate((x[..., at.COUNTS : at.COUNTS + at.KINDS], x[..., [at.S_PIM_BUSY, at.S_MACS]]), axis=-1)
+
+    # What happened --------------------------------------------------------------------------
+
     def _keep_trace(self) -> None:
         start = self._k[at.O_TRACE]
-        for number, x in enumerate(self._channels):
+        for number, run in enumerate(self._classes.of.tolist()):
+            x = self._channels[run]
             rows = x[start : start + x[at.S_TRACED] * at.TRACED].reshape(-1, at.TRACED)
             kept = np.zeros(len(rows), TRACE)
             kept["channel"] = number
             for column, name in enumerate(("cycle", "command", "bank", "row", "macs")):
                 kept[name] = rows[:, column]
             self._traces.append(kept)
-            x[at.S_TRACED] = 0
+        self._channels[:, at.S_TRACED] = 0
 
     def counters(self) -> Counters:
         """Commands and busy cycles so far."""
-        x = self._channels
-        commands = x[:, at.COUNTS : at.COUNTS + at.KINDS].copy()
-        return Counters(commands, x[:, at.S_PIM_BUSY].copy(), x[:, at.S_MACS].copy())
+        counted = self._counted(self._classes.of) + self._more
+        return Counters(counted[:, : at.KINDS], counted[:, at.KINDS], counted[:, at.KINDS + 1])
+
+    def simulated(self) -> int:
+        """Commands that were really run; the others are those of channels that did the same."""
+        return self._simulated + self._commands() - self._begun
 
     def idle(self) -> bool:
         """Whether nothing is queued anywhere."""
-        return bool(is_idle(self._k, self._channels))
+        return bool(is_idle(self._k, self._channels, self._first))
 
     def trace(self) -> NDArray[Any]:
         """Issued commands by cycle and channel."""
         empty = np.zeros(0, TRACE)
         return np.sort(np.concatenate([empty, *self._traces]), order=("cycle", "channel"))
+
+
+def _queues(channels: int, fields: list[str]) -> Array:
+    """A queue of records, each with a ticket, for each channel."""
+    return np.zeros((channels, 64, len(fields) + 1), np.int64)
 
 
 def _columns(records: NDArray[Any], fields: list[str]) -> tuple[Array, Array]:

@@ -236,7 +236,7 @@ def _compute(k: Ints, x: Ints, b: Ints, t: int) -> int:
         x[at.S_MACS] += 1
     else:
         x[at.S_MACS] += macs
-        complete(b, x[t + at.T_BLOCK], x[at.S_CYCLE] + k[k[at.O_RESULTS] + command * k[at.O_WIDTH] + macs])
+        complete(x, b, x[t + at.T_BLOCK], x[at.S_CYCLE] + k[k[at.O_RESULTS] + command * k[at.O_WIDTH] + macs])
     if x[t + at.T_LAST]:
         x[at.S_TILE_OPEN] = 0
         if k[at.P_BLOCKED]:

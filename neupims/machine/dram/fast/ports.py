@@ -44,10 +44,10 @@ def _compact(queue: Array, head: int, end: int) -> None:
 
 
 @compiled
-def is_idle(k: Array, channels: Array) -> bool:
-    """Whether nothing is queued in any channel, answers that wait to leave it included."""
-    for c in range(channels.shape[0]):
-        x = channels[c]
+def is_idle(k: Array, channels: Array, which: Array) -> bool:
+    """Whether nothing is queued in the channels `which`, answers that wait to leave it included."""
+    for i in range(len(which)):
+        x = channels[which[i]]
         queued = x[at.S_READS] + x[at.S_WRITES] + x[at.S_PIM_WAITING] + x[at.S_COMMANDS] + x[at.S_QUEUED]
         ports = x[at.S_RUN_N0] - x[at.S_RUN_HEAD0] + x[at.S_RUN_N1] - x[at.S_RUN_HEAD1]
         answers = (x[at.S_RET] + x[at.S_ACK] + x[at.S_BACKLOG]) * (k[at.P_RESPONSES] > 0)

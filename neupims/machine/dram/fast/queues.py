@@ -117,7 +117,7 @@ def _answer(k: Ints, x: Ints, b: Ints, block: int) -> None:
         if k[at.P_RESPONSES]:
             x[k[at.O_ACK_BLOCK] + place] = block
             return
-    complete(b, block, cycle)
+    complete(x, b, block, cycle)
 
 
 @compiled

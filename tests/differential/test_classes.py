@@ -1,0 +1,127 @@
+"""Channels that stand for others: the same commands, completions and counters as if each had been run."""
+
+import numpy as np
+import pytest
+
+from neupims.machine.dram.fast import memory_arrays
+
+CHANNELS = 4
+LIMIT = 20_000
+
+
+class Traffic:
+    """The traffic of a drawn case for several channels, most of which get the same; PIM work goes to one of them."""
+
+    def __init__(self, case, seed):
+        self.rng = np.random.default_rng(seed)
+        self.world = case.world.organization(channels=CHANNELS)
+        self.cuts = case.cuts
+        self.slices = [(self.runs(runs), self.instructions(instructions)) for runs, instructions in case.slices]
+        self.parts = self.counted(case)
+
+    def runs(self, runs):
+        """The same runs for each channel; now and then one gets fewer, or in another order."""
+        shares = []
+        for channel in range(CHANNELS):
+            own = runs.copy()
+            if self.rng.random() < 0.15:
+                own = own[self.rng.permutation(len(own))[: self.rng.integers(0, len(own) + 1)]]
+            own["channel"] = channel
+            shares.append(own)
+        return np.concatenate(shares)
+
+    def instructions(self, instructions):
+        own = instructions[: len(instructions) // 2].copy()
+        own["channel"], own["gate"] = 1, -1
+        return own
+
+    def counted(self, case):
+        """Parts of each block, as what is submitted has them; a block that nothing belongs to gets one."""
+        parts = np.zeros(len(case.parts), np.int64)
+        for runs, instructions in self.slices:
+            np.add.at(parts, runs["block"], runs["bursts"])
+            for instruction in instructions:
+                if instruction["block"] >= 0 and instruction["kind"] == 1:
+                    parts[instruction["block"] : instruction["block"] + instruction["groups"]] += 1
+        return np.maximum(parts, 1)
+
+
+def run(traffic, engine):
+    memory = traffic.world.build(engine)
+    memory.blocks(traffic.parts)
+    answers = []
+    for number, ((runs, instructions), cut) in enumerate(zip(traffic.slices, traffic.cuts, strict=True)):
+        memory.submit(runs, number % 2)
+        memory.submit_pim(instructions)
+        answers.append(memory.advance(cut))
+    while not memory.idle() and memory.now < LIMIT:
+        answers.append(memory.advance(memory.now + 500))
+    return memory, answers
+
+
+def outcome(memory, answers):
+    counters = memory.counters()
+    told = [[part.tolist() for part in answer] for answer in answers]
+    counts = [table.tolist() for table in (counters.commands, counters.pim_busy, counters.macs)]
+    return told, memory.trace().tolist(), counts, memory.now
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    """Channels are compared all the time."""
+    monkeypatch.setattr(memory_arrays, "JOIN_EVERY", 16)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_one_channel_stands_for_others(draw, seed, eager):
+    traffic = Traffic(draw(seed), seed)
+    results = {engine: outcome(*run(traffic, engine)) for engine in ("fast", "plain", "reference")}
+    assert results["fast"] == results["plain"]
+    assert results["plain"] == results["reference"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 1100))
+def test_one_channel_stands_for_others_in_many_more(draw, seed, eager):
+    traffic = Traffic(draw(seed), seed)
+    assert outcome(*run(traffic, "fast")) == outcome(*run(traffic, "plain"))
+
+
+def streams(dram):
+    """The same stream for every channel."""
+    runs = np.concatenate([dram.sequential(512)] * CHANNELS)
+    runs["channel"] = np.repeat(np.arange(CHANNELS), len(runs) // CHANNELS)
+    return runs
+
+
+def commands_of(memory, until):
+    """Commands that were run and those of all channels, when the memory has come so far."""
+    while memory.now < until:
+        memory.advance(memory.now + 500)
+    assert memory.idle()
+    return np.array([memory.simulated(), memory.counters().commands.sum()])
+
+
+@pytest.mark.parametrize(("engine", "share"), [("plain", 1), ("fast", CHANNELS)])
+def test_alike_channels_are_run_once(dram, engine, share):
+    memory = dram.world("npu-only").organization(channels=CHANNELS).build(engine)
+    runs = streams(dram)
+    memory.blocks(np.array([len(runs)]))
+    memory.submit(runs, 0)
+    run_once, total = commands_of(memory, 10_000)
+    assert total == share * run_once
+
+
+def test_classes_join_again(dram, eager):
+    """A channel that was given one burst more is alone until that has been forgotten."""
+    memory = dram.world("npu-only").organization(channels=CHANNELS).build("fast")
+    runs, extra = streams(dram), streams(dram)[:1]
+    extra["row"], extra["bank"] = 99, 5
+    memory.blocks(np.array([len(runs) + 1, len(runs)]))
+    memory.submit(np.concatenate([extra, runs]), 0)
+    apart = commands_of(memory, 30_000)
+    runs["block"] = 1
+    memory.submit(runs, 0)
+    together = commands_of(memory, 60_000) - apart
+    assert CHANNELS * apart[0] > apart[1]
+    assert CHANNELS * together[0] == together[1]
