@@ -175,12 +175,14 @@ class Transfers:
         return least
 
     def advance(self, until: int) -> None:
-        """Run the memory as far as its lookahead allows, and note what became known."""
-        until = min(until, self.memory.now + self.lookahead)
-        ids, done = self.memory.advance(until)
+        """Run the memory as far as its lookahead allows, and note what became known.
+
+        As long as nothing does, the device stays as it is, and so does the lookahead.
+        """
+        ids, done = self.memory.advance(min(until, self.memory.now + QUIET), self.lookahead)
         if not len(ids):
             return
-        self._last_activity = until
+        self._last_activity = self.memory.now
         self.arrived[ids] = done * self.clock.period_ps + self.interconnect_ps
         watched = self._watch[ids]
         for block, handler in zip(ids[watched >= 0].tolist(), watched[watched >= 0].tolist(), strict=True):

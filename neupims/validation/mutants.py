@@ -10,7 +10,7 @@ from typing import NamedTuple
 from neupims.hardware.memory import MemorySpec
 from neupims.machine.dram.checker import check_trace
 from neupims.machine.dram.fast.build import build_constants
-from neupims.machine.dram.fast.memory_arrays import TRACE_WINDOW, FastMemory
+from neupims.machine.dram.fast.memory_arrays import WINDOW, FastMemory
 from neupims.machine.dram.memory import build_memory
 from neupims.machine.dram.rules import Rule, rules_of
 from neupims.validation.fuzz import drive
@@ -32,7 +32,7 @@ class WrongMemory(FastMemory):
 
     def __init__(self, world: World, table: tuple[Rule, ...]) -> None:
         super().__init__(world.memory, world.pim, trace=True)
-        self._k = build_constants(world.memory, world.pim, TRACE_WINDOW, table)
+        self._k = build_constants(world.memory, world.pim, WINDOW, table)
 
 
 class Mutant(NamedTuple):

@@ -57,9 +57,10 @@ class Memory(Protocol):
         """
         ...
 
-    def advance(self, until: int) -> tuple[Ints, Ints]:
+    def advance(self, until: int, step: int = 0) -> tuple[Ints, Ints]:
         """Run the cycles up to `until` - 1; ids and cycles of blocks that became known to complete.
 
+        With a `step`, run no further than the first so many cycles in which one became known.
         Sorted by cycle and id. A cycle may lie behind `until`: data on their way are known beforehand.
         """
         ...
@@ -111,16 +112,20 @@ class ReferenceMemory:
         for number, channel in enumerate(self.channels):
             channel.submit_pim(instructions[instructions["channel"] == number])
 
-    def advance(self, until: int) -> tuple[Ints, Ints]:
+    def advance(self, until: int, step: int = 0) -> tuple[Ints, Ints]:
         """See Memory."""
+        while self.now < until and (step == 0 or not self._blocks.finished):
+            self._run(until if step == 0 else min(until, self.now + step))
+        ids = np.array(self._blocks.finished, np.int64)
+        self._blocks.finished.clear()
+        return by_time(ids, np.array(self._blocks.done, np.int64)[ids])
+
+    def _run(self, until: int) -> None:
         for channel in self.channels:
             while channel.state.cycle < until:
                 channel.tick()
             if not self._traces and len(channel.issued) > 1:
                 del channel.issued[:-1]
-        ids = np.array(self._blocks.finished, np.int64)
-        self._blocks.finished.clear()
-        return by_time(ids, np.array(self._blocks.done, np.int64)[ids])
 
     def counters(self) -> Counters:
         """See Memory."""

@@ -60,7 +60,7 @@ def lines(first, count):
     return (line // 512 * 512 + line % 32 * 16 + line // 32 % 16) * 64
 
 
-@pytest.mark.parametrize("count", [1, 2, 5, 6, 7, 9, 33, 66, 129, 257, 513])
+@pytest.mark.parametrize("count", [1, 2, 5, 6, 7, 9, 33, 66, 129, 257, 513, 2049, 5000])
 @pytest.mark.parametrize("first", [0, 4096, 131_071, 600_001])
 def test_an_instruction_is_listed_as_the_table_does(first, count):
     addresses, table = lines(first, count), Growing()

@@ -86,8 +86,16 @@ class SimpleMemory:
         self.pim_free[channel] = start + GROUP_CYCLES * int(instruction["groups"])
         return True
 
-    def advance(self, until: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def advance(self, until: int, step: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         assert until > self.now
+        found: list[tuple[int, int]] = []
+        while self.now < until and not (step and found):
+            found += self._advance(min(until, self.now + step) if step else until)
+        found.sort()
+        cycles, ids = (np.array([f[i] for f in found], np.int64) for i in (0, 1))
+        return ids, cycles
+
+    def _advance(self, until: int) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
         while True:
             due = [entry for entry in self.coming if entry[0] < until]
@@ -102,9 +110,7 @@ class SimpleMemory:
             if len(self.coming) == before and not due:
                 break
         self.now = until
-        found.sort()
-        cycles, ids = (np.array([f[i] for f in found], np.int64) for i in (0, 1))
-        return ids, cycles
+        return found
 
     def counters(self) -> Counters:
         return deepcopy(self.count)

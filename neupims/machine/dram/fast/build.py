@@ -8,8 +8,8 @@ import numpy as np
 from neupims.hardware.memory import MemorySpec
 from neupims.hardware.pim import PimSpec
 from neupims.isa.commands import Command
+from neupims.jit import Array
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.layout import Array
 from neupims.machine.dram.rules import RESULT, SCOPES, Rule, gap_table, rules_of
 from neupims.machine.dram.timing import Timing, build_timing
 

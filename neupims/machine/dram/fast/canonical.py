@@ -4,10 +4,9 @@ Times that have passed count as the present, rings begin at their heads, and wha
 (wake-up cycles, cached places) or counted is left out. PIM work is not covered: a channel that has any has none.
 """
 
+from neupims.jit import Array, Ints, compiled
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.duplicates import read_at, ring
-from neupims.machine.dram.fast.jit import compiled
-from neupims.machine.dram.fast.layout import Array, Ints
 
 
 @compiled

@@ -1,9 +1,8 @@
 """The cycle of a channel, and the cycles in which nothing can happen, which are skipped."""
 
+from neupims.jit import Array, Ints, borrowed, compiled
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.gates import complete, look_again
-from neupims.machine.dram.fast.jit import borrowed, compiled
-from neupims.machine.dram.fast.layout import Array, Ints
 from neupims.machine.dram.fast.memory import memory_step
 from neupims.machine.dram.fast.moves import move
 from neupims.machine.dram.fast.pim import keeps_slot, pim_step, refresh_step
@@ -12,17 +11,22 @@ from neupims.machine.dram.fast.queues import accept, ring
 
 @compiled
 def advance(
-    k: Array, channels: Array, which: Array, b: Array, npu: Array, side: Array, programs: Array, until: int
+    k: Array, channels: Array, which: Array, b: Array, npu: Array, side: Array, programs: Array, until: int, step: int
 ) -> None:
     """Run the channels `which` up to, not including, cycle `until`.
+
+    Unless `step` is 0, all of them run so many cycles at a time, and no further once a block has completed.
 
     `channels` [channel, state]; `npu` and `side`, the runs of both ports, and `programs` [channel, place, field].
     """
     constants, states, blocks = borrowed(k), borrowed(channels), borrowed(b)
     npu_runs, side_runs, all_programs = borrowed(npu), borrowed(side), borrowed(programs)
-    for i in range(len(which)):
-        c = which[i]
-        _run(constants, states[c], blocks, npu_runs[c], side_runs[c], all_programs[c], until)
+    stop = states[which[0]][at.S_CYCLE]
+    while stop < until and (step == 0 or blocks[at.B_FINISHED] == 0):
+        stop = until if step == 0 else min(until, stop + step)
+        for i in range(len(which)):
+            c = which[i]
+            _run(constants, states[c], blocks, npu_runs[c], side_runs[c], all_programs[c], stop)
 
 
 @compiled

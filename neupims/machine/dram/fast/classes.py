@@ -4,13 +4,11 @@ A class is named by its first channel. Classes part when their channels are give
 their states agree in all that matters.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from neupims.machine.dram.fast.layout import Array
-
-Same = dict[bytes, list[int]]
+from neupims.jit import Array
 
 
 class Classes:
@@ -18,6 +16,8 @@ class Classes:
 
     def __init__(self, channels: int, alone: bool) -> None:
         self.of: Array = np.arange(channels) if alone else np.zeros(channels, np.int64)
+        self._several = [] if alone or channels == 1 else [0]
+        """Classes of more than one channel."""
 
     @property
     def first(self) -> Array:
@@ -32,55 +32,53 @@ class Classes:
     @property
     def alone(self) -> bool:
         """Whether each channel stands for itself."""
-        return bool((self.of == np.arange(len(self.of))).all())
+        return not self._several
 
     def members(self, first: int) -> Array:
         """The channels of a class."""
         return np.flatnonzero(self.of == first)
 
     def join(self, first: int, second: int) -> None:
-        """Let two classes be one from now on."""
-        self.of[self.of == max(first, second)] = min(first, second)
+        """Let the channels of a class belong to another one, whose first channel comes before."""
+        self.of[self.of == second] = first
+        self._note_several()
 
-    def part(self, owners: Array, records: Array) -> Iterator[tuple[int, int]]:
+    def part(self, owners: Array, records: Array) -> list[tuple[int, int]]:
         """Part the classes whose channels are given different `records`; the old and the new first of each part.
 
         `owners` says which channel each record is for.
         """
-        order, starts = by_channel(owners, len(self.of))
-        sorted_records = records[order]
-        for first in self.first.tolist():
+        order = np.argsort(owners, kind="stable")
+        starts = np.searchsorted(owners[order], np.arange(len(self.of) + 1))
+        counts, parted = np.diff(starts), list[tuple[int, int]]()
+        for first in self._several:
             members = self.members(first)
-            if len(members) > 1 and not _alike(sorted_records, starts, members):
-                yield from self._part(first, members, sorted_records, starts)
+            own = [order[starts[channel] : starts[channel + 1]] for channel in members.tolist()]
+            if (counts[members] != counts[first]).any() or not _alike(records, own):
+                parted += self._part(first, members.tolist(), [records[rows].tobytes() for rows in own])
+        if parted:
+            self._note_several()
+        return parted
 
-    def _part(self, first: int, members: Array, records: Array, starts: Array) -> Iterator[tuple[int, int]]:
-        same: Same = {}
-        for channel in members.tolist():
-            content = records[starts[channel] : starts[channel + 1]].tobytes()
-            same.setdefault(content, []).append(channel)
-        for group in list(same.values())[1:]:
+    def _part(self, first: int, members: list[int], contents: list[bytes]) -> Iterator[tuple[int, int]]:
+        for group in list(groups_of(zip(members, contents, strict=True)).values())[1:]:
             self.of[group] = group[0]
             yield first, group[0]
 
-
-def by_channel(owners: Array, channels: int) -> tuple[Array, Array]:
-    """Order that sorts records by channel, and where each channel's begin and end [channels + 1]."""
-    order = np.argsort(owners, kind="stable")
-    return order, np.searchsorted(owners[order], np.arange(channels + 1))
+    def _note_several(self) -> None:
+        first, sizes = np.unique(self.of, return_counts=True)
+        self._several = first[sizes > 1].tolist()
 
 
-def _alike(records: Array, starts: Array, members: Array) -> bool:
-    counts = starts[members + 1] - starts[members]
-    if (counts != counts[0]).any():
-        return False
-    own = records[starts[members][:, None] + np.arange(counts[0])]
+def _alike(records: Array, rows: list[Array]) -> bool:
+    """Whether the records in several equally long lists of rows are the same."""
+    own = records[np.stack(rows)]
     return bool((own == own[0]).all())
 
 
-def groups_of(keys: dict[int, bytes]) -> list[list[int]]:
-    """Those with equal keys, where there are several."""
-    same: Same = {}
-    for number, key in keys.items():
-        same.setdefault(key, []).append(number)
-    return [group for group in same.values() if len(group) > 1]
+def groups_of(keyed: Iterable[tuple[int, bytes]]) -> dict[bytes, list[int]]:
+    """Channels by key."""
+    groups: dict[bytes, list[int]] = {}
+    for channel, key in keyed:
+        groups.setdefault(key, []).append(channel)
+    return groups

@@ -1,9 +1,8 @@
 """Estimates before a refresh; see `machine.dram.deadline`. All return lengths in cycles."""
 
+from neupims.jit import Ints, compiled
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.gates import at_bank, at_group
-from neupims.machine.dram.fast.jit import compiled
-from neupims.machine.dram.fast.layout import Ints
 
 
 @compiled

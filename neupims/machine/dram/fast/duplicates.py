@@ -1,8 +1,7 @@
 """Accesses of one address: where they wait, and which of them share a command; see `machine.dram.interpreter`."""
 
+from neupims.jit import Ints, compiled
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.jit import compiled
-from neupims.machine.dram.fast.layout import Ints
 
 
 @compiled

@@ -1,8 +1,7 @@
 """Rules at work in the compiled engine; see `machine.dram.gates`."""
 
+from neupims.jit import Ints, compiled
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.jit import compiled
-from neupims.machine.dram.fast.layout import Ints
 
 BANK, GROUP, RANK, OTHER_RANKS, CHANNEL = range(5)
 

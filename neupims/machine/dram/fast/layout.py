@@ -5,21 +5,6 @@ and the places `O_...` of the tables in `x`); `x`, the state of one channel; `b`
 that start with S are places in `x`, with P and O places in `k`, with T fields of a transaction.
 """
 
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[np.int64]
-
-
-class Ints(Protocol):
-    """An `Array` as compiled code sees it: one number for each place."""
-
-    def __getitem__(self, place: int | tuple[int, int], /) -> int: ...
-    def __setitem__(self, place: int | tuple[int, int], value: int, /) -> None: ...
-
-
 # Commands, as in isa.Command (plain integers compile to constants).
 ACT, PRE, RD, WR, REF, PIM_GWRITE, PIM_HEADER, PIM_ACT, PIM_MAC, PIM_READ, PIM_GEMV, PIM_PRE = range(12)
 KINDS = 12

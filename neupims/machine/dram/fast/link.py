@@ -1,8 +1,7 @@
 """The link that both programs of a core share on the way to a channel; see `machine.dram.link`."""
 
+from neupims.jit import Ints, compiled
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.jit import compiled
-from neupims.machine.dram.fast.layout import Ints
 
 
 @compiled

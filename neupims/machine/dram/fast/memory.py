@@ -3,11 +3,10 @@
 Functions that try a command return 0 when one issued, else the cycle at which it may.
 """
 
+from neupims.jit import Ints, compiled
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.duplicates import command_at, filtered, next_merged, queued_at, ring
 from neupims.machine.dram.fast.gates import after_dark, at_bank, complete, has_closed, issue
-from neupims.machine.dram.fast.jit import compiled
-from neupims.machine.dram.fast.layout import Ints
 from neupims.machine.dram.fast.pim import close_memory_row, close_pim_row, open_memory_row
 
 

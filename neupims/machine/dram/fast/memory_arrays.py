@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 from neupims.hardware.memory import MemorySpec
 from neupims.hardware.pim import PimSpec
 from neupims.isa.memory import INSTRUCTION, RUN, TRACE, transactions
+from neupims.jit import Array
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.build import build_channels, build_constants
 from neupims.machine.dram.fast.canonical import has_pim_work, write_canonical
 from neupims.machine.dram.fast.channel import advance
 from neupims.machine.dram.fast.classes import Classes, groups_of
-from neupims.machine.dram.fast.layout import Array
 from neupims.machine.dram.fast.ports import append, is_idle
 from neupims.machine.dram.memory import Counters, by_time
 
 RUN_FIELDS = [name for name in RUN.names or () if name != "channel"]
 INSTRUCTION_FIELDS = [name for name in INSTRUCTION.names or () if name != "channel"]
-TRACE_WINDOW = 4096
-"""Cycles run at a time when every command is kept."""
+WINDOW = 4096
+"""Cycles run at a time, at most; where every command is kept, there is room for those of so many."""
 JOIN_EVERY, JOIN_PATIENCE = 2048, 8
 """Cycles after which channels are compared, at first, and by how much this may grow while none can be joined."""
 COUNTED = at.KINDS + 2
@@ -33,7 +33,7 @@ class FastMemory:
     """
 
     def __init__(self, memory: MemorySpec, pim: PimSpec | None, trace: bool = False, plain: bool = False) -> None:
-        self._k = build_constants(memory, pim, TRACE_WINDOW if trace else 0)
+        self._k = build_constants(memory, pim, WINDOW if trace else 0)
         self._channels = build_channels(memory, pim, self._k)
         count = len(self._channels)
         self._npu, self._side = _queues(count, RUN_FIELDS), _queues(count, RUN_FIELDS)
@@ -95,22 +95,21 @@ class FastMemory:
             queues = np.concatenate([queues, np.zeros_like(queues)], axis=1)
         return queues
 
-    def advance(self, until: int) -> tuple[Array, Array]:
-        """Run the cycles up to `until` - 1; blocks that became known to complete, and when."""
-        while self._trace and until - self.now > TRACE_WINDOW:
-            self._run(self.now + TRACE_WINDOW)
-        self._run(until)
+    def advance(self, until: int, step: int = 0) -> tuple[Array, Array]:
+        """See Memory."""
         b, n = self._blocks, int(self._blocks[at.B_N])
+        while self.now < until and (step == 0 or b[at.B_FINISHED] == 0):
+            self._run(min(until, self.now + WINDOW), step)
         finished = at.B_LEFT + 2 * n
         ids = b[finished : finished + b[at.B_FINISHED]].copy()
         b[at.B_FINISHED] = 0
         return by_time(ids, b[at.B_LEFT + n + ids])
 
-    def _run(self, until: int) -> None:
+    def _run(self, until: int, step: int) -> None:
         if self.now >= self._next_join and not self._plain:
             self._join()
-        k, x, b = self._k, self._channels, self._blocks
-        advance(k, x, self._first, b, self._npu, self._side, self._programs, until)
+        k, x, queues = self._k, self._channels, (self._npu, self._side, self._programs)
+        advance(k, x, self._first, self._blocks, *queues, until, step)
         if self._trace:
             self._keep_trace()
 
@@ -118,34 +117,40 @@ class FastMemory:
 
     def _regroup(self) -> None:
         """Take up the classes as they are now."""
+        self._simulated = self.simulated()
         self._first = self._classes.first
         self._channels[self._first, at.S_WEIGHT] = self._classes.sizes
         self._begun = self._commands()
 
     def _commands(self) -> int:
-        return int(self._counted(self._first)[:, : at.KINDS].sum())
+        return int(self._channels[self._first, at.COUNTS : at.COUNTS + at.KINDS].sum())
 
     def _part(self, owners: Array, records: Array) -> None:
-        self._simulated = self.simulated()
-        for old, new in self._classes.part(owners, records):
+        parts = self._classes.part(owners, records)
+        for old, new in parts:
             self._channels[new] = self._channels[old]
             for queues in (self._npu, self._side, self._programs):
                 queues[new] = queues[old]
-        self._regroup()
+        if parts:
+            self._regroup()
 
     def _join(self) -> None:
         """Join the classes whose states agree; the longer none does, the more rarely it is tried."""
-        before, self._simulated = len(self._first), self.simulated()
-        signs = {channel: self._sign(channel) for channel in self._first.tolist() if not self._busy(channel)}
-        for group in groups_of(signs):
-            for alike in groups_of({channel: self._canonical(channel) for channel in group}):
-                for other in alike[1:]:
-                    self._more[self._classes.members(other)] += self._counted(other) - self._counted(alike[0])
-                    self._classes.join(alike[0], other)
-        self._regroup()
-        joined = len(self._first) < before
+        joined, idle = False, [channel for channel in self._first.tolist() if not self._busy(channel)]
+        for group in groups_of((channel, self._sign(channel)) for channel in idle).values():
+            if len(group) > 1:
+                for alike in groups_of((channel, self._canonical(channel)) for channel in group).values():
+                    joined |= self._join_all(alike)
+        if joined:
+            self._regroup()
         self._pause = JOIN_EVERY if joined else min(2 * self._pause, JOIN_PATIENCE * JOIN_EVERY)
         self._next_join = self.now + self._pause
+
+    def _join_all(self, alike: list[int]) -> bool:
+        for other in alike[1:]:
+            self._more[self._classes.members(other)] += self._counted(other) - self._counted(alike[0])
+            self._classes.join(alike[0], other)
+        return len(alike) > 1
 
     def _busy(self, channel: int) -> bool:
         return bool(has_pim_work(self._channels[channel]))

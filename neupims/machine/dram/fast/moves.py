@@ -1,9 +1,8 @@
 """Transactions move to command queues; see `machine.dram.interpreter`."""
 
+from neupims.jit import Ints, compiled
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.duplicates import command_at, queued_at, read_at, ring
-from neupims.machine.dram.fast.jit import compiled
-from neupims.machine.dram.fast.layout import Ints
 
 PIM_AHEAD = 2
 

@@ -3,6 +3,7 @@
 Functions that try a command return 0 when one issued, else the cycle at which it may.
 """
 
+from neupims.jit import Ints, compiled
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.deadline import closes, gwrite_estimate, is_stale, tile_estimate
 from neupims.machine.dram.fast.gates import (
@@ -19,8 +20,6 @@ from neupims.machine.dram.fast.gates import (
     note,
     record,
 )
-from neupims.machine.dram.fast.jit import compiled
-from neupims.machine.dram.fast.layout import Ints
 from neupims.machine.dram.fast.queues import ring
 
 SLACK_TO_SHARE = 10

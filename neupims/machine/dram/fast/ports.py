@@ -1,8 +1,7 @@
 """Runs and PIM instructions are appended to the queues from which channels take them."""
 
+from neupims.jit import Array, compiled
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.jit import compiled
-from neupims.machine.dram.fast.layout import Array
 
 
 @compiled

@@ -1,10 +1,9 @@
 """Requests enter the transaction queues; see `machine.dram.interpreter`."""
 
+from neupims.jit import Ints, compiled
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.duplicates import filtered, merges_read, merges_write, read_at, ring, write_waits
 from neupims.machine.dram.fast.gates import complete
-from neupims.machine.dram.fast.jit import compiled
-from neupims.machine.dram.fast.layout import Ints
 from neupims.machine.dram.fast.link import step_link
 
 GWRITE = 0

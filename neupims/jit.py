@@ -1,35 +1,46 @@
 """The one place that knows numba: a decorator that compiles once and keeps the result on disk.
 
-The cache folder is named after the sources of this package and the compiler's version, so that a
-change in one file is never hidden by an older compilation of its callers.
+The cache folder is named after the sources beside the compiled function and the compiler's version, so that a change
+in one file is never hidden by an older compilation of its callers.
 """
 
 import hashlib
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import numba
+import numpy as np
 from numba.core import cgutils, config
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 # pyright: reportUnknownMemberType=false
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Array = NDArray[np.int64]
 
 
-def _digest() -> str:
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    text = b"".join(path.read_bytes() for path in sources)
+class Ints(Protocol):
+    """An `Array` as compiled code sees it: one number for each place."""
+
+    def __getitem__(self, place: int | tuple[int, int], /) -> int: ...
+    def __setitem__(self, place: int | tuple[int, int], value: int, /) -> None: ...
+
+
+def _digest(sources: Path) -> str:
+    text = b"".join(path.read_bytes() for path in (Path(__file__), *sorted(sources.glob("*.py"))))
     return hashlib.sha256(text + numba.__version__.encode() + sys.version.encode()).hexdigest()[:16]
 
 
-def cache_folder() -> Path:
-    """Where compiled code is kept: the user's cache, or a temporary folder where that is read-only."""
+@cache
+def cache_folder(sources: Path) -> Path:
+    """Where code compiled from a folder of sources is kept: the user's cache, or a temporary folder if read-only."""
     for root in (Path.home() / ".cache", Path(tempfile.gettempdir())):
-        folder = root / "neupims" / _digest()
+        folder = root / "neupims" / _digest(sources)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
@@ -38,14 +49,12 @@ def cache_folder() -> Path:
     raise OSError("neither the user's cache folder nor the temporary folder can be written")
 
 
-_FOLDER = cache_folder()
-
-
 def compiled(function: Function) -> Function:
-    """Compile `function` at its first call, without a run-time for objects: the engine only sees arrays."""
+    """Compile `function` at its first call, without a run-time for objects: compiled code only sees arrays."""
     settings: Any = config
     njit: Any = numba.njit
-    before, settings.CACHE_DIR = settings.CACHE_DIR, str(_FOLDER)
+    folder = cache_folder(Path(function.__code__.co_filename).parent)
+    before, settings.CACHE_DIR = settings.CACHE_DIR, str(folder)
     try:
         return njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
     finally:
