@@ -71,6 +71,16 @@ def _borrowed(typing_context: Any, array: Any) -> Any:
     return array(array), generate
 
 
+def _lowest_bit(typing_context: Any, word: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], cgutils.true_bit)
+
+    return word(word), generate
+
+
+lowest_bit = cast(Callable[[int], int], intrinsic(_lowest_bit))
+"""Number of the lowest bit that is set, in compiled code; the word is not 0."""
+
 borrowed = cast(Callable[[Any], Any], intrinsic(_borrowed))
 """The same array without an owner: it is not reference-counted, which in hot loops costs more than the work.
 

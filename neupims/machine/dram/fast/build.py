@@ -23,6 +23,8 @@ TABLES = (
     at.O_RANK_ROW,
     at.O_GROUP_ROW,
     at.O_BANK_ROW,
+    at.O_RANK_BITS,
+    at.O_ALL_BITS,
 )
 SCOPE_NUMBERS = {"bank": at.SCOPE_BANK, "bank_group": at.SCOPE_GROUP, "all": at.SCOPE_ALL}
 
@@ -59,7 +61,7 @@ def build_channels(memory: MemorySpec, pim: PimSpec | None, k: Array) -> Array:
     banks = memory.organization.banks
     channels[:, [at.S_LOCK_BANK, at.S_RESERVED, at.S_GWRITE_BANK, at.S_GWRITE_END]] = -1
     channels[:, at.DARK_FROM : at.DARK_FROM + at.KINDS] = 1
-    for place in (at.O_MEMORY_ROW, at.O_PIM_ROW, at.O_FIRST_READ, at.O_FIRST_WRITE):
+    for place in (at.O_MEMORY_ROW, at.O_PIM_ROW, at.O_FIRST_READ, at.O_FIRST_WRITE, at.O_WITHOUT):
         channels[:, k[place] : k[place] + banks] = at.CLOSED
     channels[:, at.S_NEXT_TICK] = k[at.P_TICK] if k[at.P_REFRESH] else at.FAR
     order = int(k[at.O_READ_ORDER])
@@ -80,13 +82,16 @@ def _rule_rows(rules: list[Rule], gaps: list[list[int]]) -> list[list[int]]:
 
 
 def _bank_tables(memory: MemorySpec, places: dict[int, int]) -> list[Array]:
-    """For each bank its rank, its group, and where the gates of its rank, of its group and its own are."""
+    """For each bank its rank, its group, where the gates of its rank, of its group and its own are; banks of a rank."""
     org = memory.organization
     bank = np.arange(org.banks, dtype=np.int64)
     group = bank // org.banks_per_group
     rank = group // org.bank_groups
     gates = ((rank, at.O_RANK_GATE), (group, at.O_GROUP_GATE), (bank, at.O_BANK_GATE))
-    return [rank, group, *(places[place] + number * at.KINDS for number, place in gates)]
+    words = -(-org.banks // at.WORD)
+    bits = np.zeros((org.ranks, words), np.int64)
+    np.add.at(bits, (rank, bank // at.WORD), 1 << bank % at.WORD)
+    return [rank, group, *(places[place] + number * at.KINDS for number, place in gates), bits, bits.sum(axis=0)]
 
 
 def _results(pim: PimSpec | None, t: Timing, width: int) -> Array:
@@ -101,6 +106,7 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
     """Where each table of a channel's state starts."""
     org, limits = memory.organization, memory.controller
     banks, single = org.banks, pim is not None and pim.row_buffers == "single"
+    words = -(-banks // at.WORD)
     sizes = {
         at.O_RANK_GATE: org.ranks * at.KINDS,
         at.O_GROUP_GATE: org.ranks * org.bank_groups * at.KINDS,
@@ -120,6 +126,9 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
         at.O_FIRST_WRITE: banks,
         at.O_BANK_WAKE: banks,
         at.O_BANK_KIND: banks,
+        at.O_AWAKE: words,
+        at.O_AWAITS: at.AWAITED * words,
+        at.O_WITHOUT: banks,
         at.O_READS: limits.read_queue * at.FIELDS,
         at.O_READ_ORDER: limits.read_queue,
         at.O_READ_WAITS: banks,
@@ -142,7 +151,7 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
         start += size
     if single:
         starts[at.O_PIM_ROW] = starts[at.O_MEMORY_ROW]
-    return {**starts, at.O_SIZE: start}
+    return {**starts, at.O_SIZE: start, at.O_WORDS: words}
 
 
 def _memory_parameters(memory: MemorySpec, t: Timing) -> dict[int, int]:

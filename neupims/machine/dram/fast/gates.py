@@ -149,7 +149,7 @@ def note(k: Ints, x: Ints, command: int, bank: int, row: int, n: int) -> None:
     if not (command == at.RD and _lets_nothing_move(k, x, bank)):
         x[at.S_STUCK] = 0
     if command <= at.WR:
-        x[k[at.O_BANK_WAKE] + bank] = 0
+        wake_up(k, x, bank)
     else:
         look_again(k, x)
     if command != at.RD and command != at.WR:
@@ -173,6 +173,21 @@ def look_again(k: Ints, x: Ints) -> None:
     x[at.S_MEMORY_WAKE] = 0
     for place in range(k[at.O_BANK_WAKE], k[at.O_BANK_WAKE] + k[at.P_BANKS]):
         x[place] = 0
+    for word in range(k[at.O_WORDS]):
+        x[k[at.O_AWAKE] + word] = k[k[at.O_ALL_BITS] + word]
+    for place in range(k[at.O_AWAITS], k[at.O_AWAITS] + at.AWAITED * k[at.O_WORDS]):
+        x[place] = 0
+    x[at.S_OWN_WAKE] = at.FAR
+
+
+@compiled
+def wake_up(k: Ints, x: Ints, bank: int) -> None:
+    """Forget when a bank queue could issue."""
+    word, bit = bank // at.WORD, 1 << bank % at.WORD
+    x[k[at.O_BANK_WAKE] + bank] = 0
+    x[k[at.O_AWAKE] + word] |= bit
+    for place in range(k[at.O_AWAITS] + at.AWAITED * word, k[at.O_AWAITS] + at.AWAITED * (word + 1)):
+        x[place] &= ~bit
 
 
 @compiled

@@ -90,6 +90,12 @@ PARAMETERS = 45
     O_FIRST_WRITE,
     O_BANK_WAKE,
     O_BANK_KIND,
+    O_AWAKE,
+    O_AWAITS,
+    O_WITHOUT,
+    O_RANK_BITS,
+    O_ALL_BITS,
+    O_WORDS,
     O_READS,
     O_READ_ORDER,
     O_READ_WAITS,
@@ -106,13 +112,14 @@ PARAMETERS = 45
     O_ACK_BLOCK,
     O_BACKLOG,
     O_SIZE,
-) = range(45, 89)
-RULE_FIRST = 89
+) = range(45, 95)
+RULE_FIRST = 95
 """In `k`: first rule of each command, and the end of the last one's."""
 CONSTANTS = RULE_FIRST + KINDS + 1
 
 # State of a channel, named as in `machine.dram.state`; S_..._WAKE: nothing issues before that cycle,
-# S_WEIGHT: how many channels it stands for.
+# S_WEIGHT: how many channels it stands for, S_OWN_WAKE: when the next bank wakes up by its own wake-up cycle,
+# S_MOVABLE: reads whose bank queue has room.
 (
     S_CYCLE,
     S_POINTER,
@@ -174,8 +181,10 @@ CONSTANTS = RULE_FIRST + KINDS + 1
     S_BACKLOG_HEAD,
     S_BACKLOG,
     S_WEIGHT,
-) = range(0, 60)
-CHANNEL_GATE = 60
+    S_OWN_WAKE,
+    S_MOVABLE,
+) = range(0, 62)
+CHANNEL_GATE = 62
 DARK_FROM = CHANNEL_GATE + KINDS
 DARK_TO = DARK_FROM + KINDS
 COUNTS = DARK_TO + KINDS
@@ -215,6 +224,10 @@ TRACED = 5
 
 # Blocks in `b`: their number, how many finished, then three tables.
 B_N, B_FINISHED, B_LEFT = range(3)
+
+WORD, AWAITED = 32, 4
+"""Banks in a word of O_AWAKE (the banks past their wake-up cycles) and O_AWAITS (for each of ACT, PRE, RD and WR those
+that wait for it alone). O_WITHOUT is, for each bank, a row that no command in its queue wants."""
 
 FAR = 1 << 60
 CLOSED = -1

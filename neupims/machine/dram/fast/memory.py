@@ -3,7 +3,7 @@
 Functions that try a command return 0 when one issued, else the cycle at which it may.
 """
 
-from neupims.jit import Ints, compiled
+from neupims.jit import Ints, compiled, lowest_bit
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.duplicates import command_at, filtered, next_merged, queued_at, ring
 from neupims.machine.dram.fast.gates import after_dark, at_bank, complete, has_closed, issue
@@ -15,26 +15,74 @@ def memory_step(k: Ints, x: Ints, b: Ints) -> None:
     """Issue the first command that is ready, starting behind the bank that was served last."""
     if x[at.S_QUEUED] == 0 or x[at.S_CYCLE] < x[at.S_MEMORY_WAKE]:
         return
-    wake, banks, bank = at.FAR, k[at.P_BANKS], x[at.S_POINTER]
-    wakes, kinds, rank_rows, cycle = k[at.O_BANK_WAKE], k[at.O_BANK_KIND], k[at.O_RANK_ROW], x[at.S_CYCLE]
-    for _ in range(banks):
-        bank += 1
-        if bank == banks:
-            bank = 0
-        gate = x[wakes + bank]
-        if 0 < gate <= cycle:
-            command = x[kinds + bank]
-            gate = max(gate, max(x[at.CHANNEL_GATE + command], x[k[rank_rows + bank] + command]))
-        if gate <= cycle:
-            if _kept_out(k, x, bank):
-                continue
-            gate = _serve(k, x, b, bank) if x[k[at.O_QUEUE_N] + bank] else at.FAR
-            if gate == 0:
+    if x[at.S_CYCLE] >= x[at.S_OWN_WAKE]:
+        _wake(k, x)
+    x[at.S_MEMORY_WAKE] = x[at.S_OWN_WAKE]
+    words, first = k[at.O_WORDS], x[at.S_POINTER] // at.WORD
+    upto = (2 << x[at.S_POINTER] % at.WORD) - 1
+    for turn in range(words + 1):
+        word = ring(first + turn, words) if turn < words else first
+        banks = _ready(k, x, word)
+        if word == first:
+            banks &= ~upto if turn == 0 else upto
+        while banks:
+            bank = word * at.WORD + lowest_bit(banks)
+            if not _kept_out(k, x, bank) and _try(k, x, b, bank):
                 x[at.S_POINTER] = bank
                 return
-            x[wakes + bank] = gate
-        wake = min(wake, gate)
-    x[at.S_MEMORY_WAKE] = wake
+            banks &= banks - 1
+
+
+@compiled
+def _wake(k: Ints, x: Ints) -> None:
+    """Note which banks are past their wake-up cycle, and when the next one will be."""
+    cycle, own = x[at.S_CYCLE], at.FAR
+    for word in range(k[at.O_WORDS]):
+        awake, first = 0, word * at.WORD
+        for bank in range(first, min(first + at.WORD, k[at.P_BANKS])):
+            wake = x[k[at.O_BANK_WAKE] + bank]
+            if wake <= cycle:
+                awake |= 1 << (bank - first)
+            else:
+                own = min(own, wake)
+        x[k[at.O_AWAKE] + word] = awake
+    x[at.S_OWN_WAKE] = own
+
+
+@compiled
+def _ready(k: Ints, x: Ints, word: int) -> int:
+    """Banks of a word that are awake, without those that wait for a command that channel or rank hold up."""
+    banks, cycle = x[k[at.O_AWAKE] + word], x[at.S_CYCLE]
+    for command in range(at.AWAITED):
+        waiting = x[k[at.O_AWAITS] + at.AWAITED * word + command] & banks
+        if waiting == 0:
+            continue
+        for rank in range(k[at.P_RANKS]):
+            own = waiting & k[k[at.O_RANK_BITS] + rank * k[at.O_WORDS] + word]
+            gate = max(x[at.CHANNEL_GATE + command], x[k[at.O_RANK_GATE] + rank * at.KINDS + command])
+            if own and gate > cycle:
+                banks &= ~own
+                x[at.S_MEMORY_WAKE] = min(x[at.S_MEMORY_WAKE], gate)
+    return banks
+
+
+@compiled
+def _try(k: Ints, x: Ints, b: Ints, bank: int) -> bool:
+    """Issue a command of a bank queue, or note when it may."""
+    gate = _serve(k, x, b, bank) if x[k[at.O_QUEUE_N] + bank] else at.FAR
+    if gate == 0:
+        return True
+    word, bit = bank // at.WORD, 1 << bank % at.WORD
+    awaits = k[at.O_AWAITS] + at.AWAITED * word
+    x[k[at.O_BANK_WAKE] + bank] = gate
+    x[k[at.O_AWAKE] + word] &= ~bit
+    for command in range(at.AWAITED):
+        x[awaits + command] &= ~bit
+    if gate < at.FAR and x[k[at.O_BANK_KIND] + bank] < at.AWAITED:
+        x[awaits + x[k[at.O_BANK_KIND] + bank]] |= bit
+    x[at.S_OWN_WAKE] = min(x[at.S_OWN_WAKE], gate)
+    x[at.S_MEMORY_WAKE] = min(x[at.S_MEMORY_WAKE], gate)
+    return False
 
 
 @compiled
@@ -81,10 +129,13 @@ def _kind(read: int, write: int) -> int:
 
 @compiled
 def _open(k: Ints, x: Ints, bank: int) -> int:
-    """ACT for the first command of a closed bank that may have its row."""
-    wake, pim_row, tried = at.FAR, x[k[at.O_PIM_ROW] + bank], False
+    """ACT for the first command of a closed bank that may have its row; PIM gives up a row that is wanted."""
+    wake, pim_row, tried, wanted = at.FAR, x[k[at.O_PIM_ROW] + bank], False, False
+    alone = k[at.P_DUAL] == 0 or pim_row == at.CLOSED or x[k[at.O_WITHOUT] + bank] == pim_row
     for place in range(x[k[at.O_QUEUE_N] + bank]):
         row = command_at(k, x, bank, place) >> 18
+        if row == pim_row:
+            wanted = True
         if row == x[at.S_RESERVED]:
             continue
         if k[at.P_DUAL] and pim_row == row:
@@ -96,8 +147,10 @@ def _open(k: Ints, x: Ints, bank: int) -> int:
         if gate == 0:
             return 0
         wake = min(wake, gate)
-        if tried and (pim_row == at.CLOSED or k[at.P_DUAL] == 0):
-            break
+        if tried and alone:
+            return wake
+    if not wanted:
+        x[k[at.O_WITHOUT] + bank] = pim_row
     return wake
 
 
@@ -211,6 +264,8 @@ def _answer(k: Ints, x: Ints, b: Ints, block: int) -> None:
 def _remove(k: Ints, x: Ints, bank: int, place: int) -> None:
     """Take one command out of a bank queue; those before it move up."""
     size, head = k[at.P_BANK_QUEUE], x[k[at.O_QUEUE_HEAD] + bank]
+    if x[k[at.O_QUEUE_N] + bank] == size:
+        x[at.S_MOVABLE] += x[k[at.O_READ_WAITS] + bank]
     queue, blocks = k[at.O_QUEUE] + bank * size, k[at.O_QUEUE_BLOCK] + bank * size
     for i in range(place, 0, -1):
         to, source = ring(head + i, size), ring(head + i - 1, size)

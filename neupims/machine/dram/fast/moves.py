@@ -3,6 +3,7 @@
 from neupims.jit import Ints, compiled
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.duplicates import command_at, queued_at, read_at, ring
+from neupims.machine.dram.fast.gates import wake_up
 
 PIM_AHEAD = 2
 
@@ -58,6 +59,8 @@ def _start_draining(k: Ints, x: Ints, held: bool) -> None:
 @compiled
 def _move_reads(k: Ints, x: Ints, held: bool) -> None:
     first = tile_goes_first(k, x)
+    if k[at.P_BLOCKED] == 0 and x[at.S_MOVABLE] == 0:
+        return
     for i in range(x[at.S_READS]):
         t = read_at(k, x, i)
         bank, address = x[t + at.T_BANK], x[t + at.T_ADDRESS]
@@ -70,6 +73,7 @@ def _move_reads(k: Ints, x: Ints, held: bool) -> None:
             if x[at.S_LOCK_BANK] == bank and x[at.S_LOCK_ADDRESS] == address:
                 x[at.S_LOCK_BANK] = -1
             x[k[at.O_READ_WAITS] + bank] -= 1
+            x[at.S_MOVABLE] -= 1
             _add_access(k, x, bank, address << 2, x[t + at.T_BLOCK])
         else:
             continue
@@ -180,7 +184,11 @@ def _add_access(k: Ints, x: Ints, bank: int, value: int, block: int) -> None:
     first = (k[at.O_FIRST_WRITE] if value & 1 else k[at.O_FIRST_READ]) + bank
     if x[first] == at.NONE and value >> 18 == x[k[at.O_MEMORY_ROW] + bank]:
         x[first] = n
-    x[k[at.O_BANK_WAKE] + bank] = 0
+    if x[k[at.O_WITHOUT] + bank] == value >> 18:
+        x[k[at.O_WITHOUT] + bank] = at.CLOSED
+    if n + 1 == size:
+        x[at.S_MOVABLE] -= x[k[at.O_READ_WAITS] + bank]
+    wake_up(k, x, bank)
     x[at.S_QUEUED] += 1
     x[at.S_MEMORY_WAKE] = x[at.S_STUCK] = 0
     x[at.S_ACTIVE] = 1

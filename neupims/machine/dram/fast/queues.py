@@ -91,6 +91,7 @@ def _take(k: Ints, x: Ints, b: Ints, runs: Ints, port: int) -> bool:
             _put(x, read_at(k, x, x[at.S_READS]), at.RD, bank, address, 0, block)
             x[at.S_READS] += 1
             x[k[at.O_READ_WAITS] + bank] += 1
+            x[at.S_MOVABLE] += int(x[k[at.O_QUEUE_N] + bank] < k[at.P_BANK_QUEUE])
             x[filtered(k, bank, address)] += 1
         x[at.S_READS_OUT] += 1
     x[at.S_RUN_DONE0 + port] += 1
