@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import numba
 import numpy as np
+from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -25,10 +26,10 @@ Array = NDArray[np.int64]
 
 
 class Ints(Protocol):
-    """An `Array` as compiled code sees it: one number for each place."""
+    """A pointer to the numbers of an `Array`, all dimensions in one."""
 
-    def __getitem__(self, place: int | tuple[int, int], /) -> int: ...
-    def __setitem__(self, place: int | tuple[int, int], value: int, /) -> None: ...
+    def __getitem__(self, place: int, /) -> int: ...
+    def __setitem__(self, place: int, value: int, /) -> None: ...
 
 
 def _digest(sources: Path) -> str:
@@ -61,14 +62,16 @@ def compiled(function: Function) -> Function:
         settings.CACHE_DIR = before
 
 
-def _borrowed(typing_context: Any, array: Any) -> Any:
+def _pointer(typing_context: Any, array: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        view = context.make_array(signature.args[0])(context, builder, arguments[0])
-        view.meminfo = cgutils.get_null_value(view.meminfo.type)
-        view.parent = cgutils.get_null_value(view.parent.type)
-        return view._getvalue()
+        return context.make_array(signature.args[0])(context, builder, arguments[0]).data
 
-    return array(array), generate
+    return types.CPointer(array.dtype)(array), generate
+
+
+pointer = cast(Callable[[Array], Ints], intrinsic(_pointer))
+"""In compiled code, where the numbers of an array begin: indexed as it, but from 0 on only, without a shape, and not
+reference-counted. The caller keeps the array alive."""
 
 
 def _lowest_bit(typing_context: Any, word: Any) -> Any:
@@ -80,9 +83,3 @@ def _lowest_bit(typing_context: Any, word: Any) -> Any:
 
 lowest_bit = cast(Callable[[int], int], intrinsic(_lowest_bit))
 """Number of the lowest bit that is set, in compiled code; the word is not 0."""
-
-borrowed = cast(Callable[[Any], Any], intrinsic(_borrowed))
-"""The same array without an owner: it is not reference-counted, which in hot loops costs more than the work.
-
-The caller keeps the real array alive.
-"""

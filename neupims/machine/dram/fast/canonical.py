@@ -4,7 +4,7 @@ Times that have passed count as the present, rings begin at their heads, and wha
 (wake-up cycles, cached places) or counted is left out. PIM work is not covered: a channel that has any has none.
 """
 
-from neupims.jit import Array, Ints, compiled
+from neupims.jit import Array, Ints, compiled, pointer
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.duplicates import read_at, ring
 
@@ -17,20 +17,21 @@ def has_pim_work(x: Array) -> bool:
 
 
 @compiled
-def write_canonical(k: Array, x: Array, npu: Array, side: Array, out: Array) -> int:
+def write_canonical(constants: Array, channel: Array, npu: Array, side: Array, out: Array) -> int:
     """Write the canonical state of a channel without PIM work to `out`; returns its length.
 
     `npu` and `side` [place, field] are the queues of its two ports.
     """
-    end = _scalars(x, out)
-    end = _gates(k, x, out, end)
-    end = _rows(k, x, out, end)
-    end = _bank_queues(k, x, out, end)
-    end = _transactions(k, x, out, end)
-    end = _answers(k, x, out, end)
-    end = _link(k, x, out, end)
-    end = _runs(npu, x[at.S_RUN_HEAD0], x[at.S_RUN_N0], x[at.S_RUN_DONE0], out, end)
-    return _runs(side, x[at.S_RUN_HEAD1], x[at.S_RUN_N1], x[at.S_RUN_DONE1], out, end)
+    k, x, to = pointer(constants), pointer(channel), pointer(out)
+    end = _scalars(x, to)
+    end = _gates(k, x, to, end)
+    end = _rows(k, x, to, end)
+    end = _bank_queues(k, x, to, end)
+    end = _transactions(k, x, to, end)
+    end = _answers(k, x, to, end)
+    end = _link(k, x, to, end)
+    end = _runs(npu, x[at.S_RUN_HEAD0], x[at.S_RUN_N0], x[at.S_RUN_DONE0], to, end)
+    return _runs(side, x[at.S_RUN_HEAD1], x[at.S_RUN_N1], x[at.S_RUN_DONE1], to, end)
 
 
 @compiled
@@ -161,6 +162,6 @@ def _runs(queue: Array, head: int, last: int, done: int, out: Ints, end: int) ->
     end += 2
     for place in range(head, last):
         for field in range(at.R_TICKET):
-            out[end + field] = queue[place, field]
+            out[end + field] = int(queue[place, field])
         end += at.R_TICKET
     return end

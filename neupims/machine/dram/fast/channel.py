@@ -1,6 +1,6 @@
 """The cycle of a channel, and the cycles in which nothing can happen, which are skipped."""
 
-from neupims.jit import Array, Ints, borrowed, compiled
+from neupims.jit import Array, Ints, compiled, pointer
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.gates import complete, look_again
 from neupims.machine.dram.fast.memory import memory_step
@@ -19,14 +19,14 @@ def advance(
 
     `channels` [channel, state]; `npu` and `side`, the runs of both ports, and `programs` [channel, place, field].
     """
-    constants, states, blocks = borrowed(k), borrowed(channels), borrowed(b)
-    npu_runs, side_runs, all_programs = borrowed(npu), borrowed(side), borrowed(programs)
-    stop = states[which[0]][at.S_CYCLE]
+    constants, blocks = pointer(k), pointer(b)
+    stop = int(channels[which[0], at.S_CYCLE])
     while stop < until and (step == 0 or blocks[at.B_FINISHED] == 0):
         stop = until if step == 0 else min(until, stop + step)
         for i in range(len(which)):
             c = which[i]
-            _run(constants, states[c], blocks, npu_runs[c], side_runs[c], all_programs[c], stop)
+            queues = pointer(npu[c]), pointer(side[c]), pointer(programs[c])
+            _run(constants, pointer(channels[c]), blocks, *queues, stop)
 
 
 @compiled
@@ -122,7 +122,7 @@ def _next_event(k: Ints, x: Ints) -> int:
 @compiled
 def _next_instruction(k: Ints, x: Ints, b: Ints, program: Ints, cycle: int) -> int:
     """When the next PIM instruction may be handed over, as far as its gate and the rate go."""
-    gate = program[x[at.S_PROG_HEAD], at.I_GATE]
+    gate = program[x[at.S_PROG_HEAD] * at.INSTRUCTION_FIELDS + at.I_GATE]
     if x[at.S_PROG_SUB] == 0 and gate >= 0:
         done = b[at.B_LEFT + b[at.B_N] + gate]
         if b[at.B_LEFT + gate] > 0:

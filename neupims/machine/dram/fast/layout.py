@@ -218,6 +218,7 @@ BOTH = 3
 # tickets: the turns in which they came.
 R_BANK, R_ROW, R_COLUMN, R_BURSTS, R_WRITE, R_FEEDS, R_BLOCK, R_TICKET = range(8)
 I_KIND, I_BANK, I_ROW, I_GROUPS, I_MACS, I_BLOCK, I_GATE, I_HEADER, I_TICKET = range(9)
+RUN_FIELDS, INSTRUCTION_FIELDS = 8, 9
 
 # A traced command, in the order of isa.TRACE without the channel.
 TRACED = 5

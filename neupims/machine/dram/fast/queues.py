@@ -56,7 +56,8 @@ def _instruction_is_next(x: Ints, side: Ints, program: Ints) -> bool:
         return True
     if x[at.S_PROG_HEAD] == x[at.S_PROG_N]:
         return False
-    return side[x[at.S_RUN_HEAD1], at.R_TICKET] > program[x[at.S_PROG_HEAD], at.I_TICKET]
+    run, instruction = x[at.S_RUN_HEAD1] * at.RUN_FIELDS, x[at.S_PROG_HEAD] * at.INSTRUCTION_FIELDS
+    return side[run + at.R_TICKET] > program[instruction + at.I_TICKET]
 
 
 @compiled
@@ -70,13 +71,13 @@ def _allowed(k: Ints, cycle: int) -> int:
 def _take(k: Ints, x: Ints, b: Ints, runs: Ints, port: int) -> bool:
     if k[at.P_TRACK_RETURNS] and x[at.S_READS_OUT] + x[at.S_RET] + x[at.S_ACK] >= k[at.P_OUTSTANDING]:
         return False
-    head = x[at.S_RUN_HEAD0 + port]
-    write = runs[head, at.R_WRITE]
+    head = x[at.S_RUN_HEAD0 + port] * at.RUN_FIELDS
+    write = runs[head + at.R_WRITE]
     kept_for_pim = k[at.P_BLOCKED] * k[at.P_ORDERED]
     if (x[at.S_WRITES] >= k[at.P_WRITE_BUFFER]) if write else (x[at.S_READS] >= k[at.P_READ_QUEUE] - kept_for_pim):
         return False
-    bank, feeds, block = runs[head, at.R_BANK], runs[head, at.R_FEEDS], runs[head, at.R_BLOCK]
-    address = (runs[head, at.R_ROW] << 16) | (runs[head, at.R_COLUMN] + x[at.S_RUN_DONE0 + port])
+    bank, feeds, block = runs[head + at.R_BANK], runs[head + at.R_FEEDS], runs[head + at.R_BLOCK]
+    address = (runs[head + at.R_ROW] << 16) | (runs[head + at.R_COLUMN] + x[at.S_RUN_DONE0 + port])
     if write:
         if not merges_write(k, x, bank, address, feeds):
             _put(x, k[at.O_WRITES] + x[at.S_WRITES] * at.FIELDS, at.WR, bank, address, feeds, block)
@@ -95,7 +96,7 @@ def _take(k: Ints, x: Ints, b: Ints, runs: Ints, port: int) -> bool:
             x[filtered(k, bank, address)] += 1
         x[at.S_READS_OUT] += 1
     x[at.S_RUN_DONE0 + port] += 1
-    if x[at.S_RUN_DONE0 + port] == runs[head, at.R_BURSTS]:
+    if x[at.S_RUN_DONE0 + port] == runs[head + at.R_BURSTS]:
         x[at.S_RUN_HEAD0 + port] += 1
         x[at.S_RUN_DONE0 + port] = 0
     return True
@@ -122,8 +123,8 @@ def _answer(k: Ints, x: Ints, b: Ints, block: int) -> None:
 
 @compiled
 def _take_pim(k: Ints, x: Ints, b: Ints, program: Ints) -> bool:
-    head, sub = x[at.S_PROG_HEAD], x[at.S_PROG_SUB]
-    gate = program[head, at.I_GATE]
+    head, sub = x[at.S_PROG_HEAD] * at.INSTRUCTION_FIELDS, x[at.S_PROG_SUB]
+    gate = program[head + at.I_GATE]
     if sub == 0 and gate >= 0 and (b[at.B_LEFT + gate] > 0 or b[at.B_LEFT + b[at.B_N] + gate] > x[at.S_CYCLE]):
         return False
     if k[at.P_BLOCKED]:
@@ -146,17 +147,17 @@ def _take_pim(k: Ints, x: Ints, b: Ints, program: Ints) -> bool:
 
 @compiled
 def _spell(k: Ints, x: Ints, t: int, program: Ints, i: int, sub: int) -> bool:
-    """Write the `sub`-th transaction of an instruction; True when it is the last."""
-    macs, groups, composite = program[i, at.I_MACS], program[i, at.I_GROUPS], k[at.P_COMPOSITE]
-    x[t + at.T_BANK], x[t + at.T_ROW], x[t + at.T_MACS] = -1, program[i, at.I_ROW], 0
+    """Write the `sub`-th transaction of the instruction at place `i`; True when it is the last."""
+    macs, groups, composite = program[i + at.I_MACS], program[i + at.I_GROUPS], k[at.P_COMPOSITE]
+    x[t + at.T_BANK], x[t + at.T_ROW], x[t + at.T_MACS] = -1, program[i + at.I_ROW], 0
     x[t + at.T_GROUPS], x[t + at.T_BLOCK], x[t + at.T_LAST], x[t + at.T_SINCE] = 0, -1, 0, x[at.S_CYCLE]
-    if program[i, at.I_KIND] == GWRITE:
-        x[t + at.T_COMMAND], x[t + at.T_BANK] = at.PIM_GWRITE, program[i, at.I_BANK]
-        x[t + at.T_GROUPS] = program[i, at.I_HEADER]
+    if program[i + at.I_KIND] == GWRITE:
+        x[t + at.T_COMMAND], x[t + at.T_BANK] = at.PIM_GWRITE, program[i + at.I_BANK]
+        x[t + at.T_GROUPS] = program[i + at.I_HEADER]
         return True
     if sub == 0:
         x[t + at.T_COMMAND], x[t + at.T_MACS], x[t + at.T_GROUPS] = at.PIM_HEADER, macs, groups
-        x[t + at.T_ROW] += program[i, at.I_HEADER]
+        x[t + at.T_ROW] += program[i + at.I_HEADER]
         return False
     per_group = 1 if composite else macs + 1
     group = (sub - 1) // per_group
@@ -166,7 +167,7 @@ def _spell(k: Ints, x: Ints, t: int, program: Ints, i: int, sub: int) -> bool:
         return False
     x[t + at.T_COMMAND] = at.PIM_GEMV if composite else at.PIM_READ
     x[t + at.T_MACS] = macs if composite else 0
-    if program[i, at.I_BLOCK] >= 0:
-        x[t + at.T_BLOCK] = program[i, at.I_BLOCK] + group
+    if program[i + at.I_BLOCK] >= 0:
+        x[t + at.T_BLOCK] = program[i + at.I_BLOCK] + group
     x[t + at.T_LAST] = int(group == groups - 1)
     return group == groups - 1
