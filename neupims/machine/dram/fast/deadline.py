@@ -106,10 +106,14 @@ def _cold(k: Ints, x: Ints, group: int, row: int) -> bool:
 def _header_cycle(k: Ints, x: Ints, row: int) -> int:
     """First cycle of the header once all stale rows are closed."""
     cycle, close, per = x[at.S_CYCLE], at.PIM_PRE if k[at.P_DUAL] else at.PRE, closes(k)
-    commands, legal, seen = 0, 0, -1
+    commands, legal, seen, group_seen = 0, x[at.CHANNEL_GATE + close], -1, -1
     for bank in range(k[at.P_BANKS]):
         if is_stale(k, x, bank, row):
-            legal = max(legal, at_bank(k, x, close, bank))
+            legal = max(legal, x[k[k[at.O_BANK_ROW] + bank] + close])
+            if k[k[at.O_GROUP_OF] + bank] != group_seen:
+                group_seen = k[k[at.O_GROUP_OF] + bank]
+                legal = max(legal, x[k[k[at.O_RANK_ROW] + bank] + close])
+                legal = max(legal, x[k[k[at.O_GROUP_ROW] + bank] + close])
             if bank // per != seen:
                 seen = bank // per
                 commands += 1
