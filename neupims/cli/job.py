@@ -35,6 +35,7 @@ class Job:
     interleaving: Literal["on", "off", "auto"] | None
     requests: str
     """Where the requests come from, for people."""
+    engine: Literal["fast", "plain", "reference"] = "fast"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -74,6 +75,7 @@ def build_job(options: JobOptions, systems: Sequence[str]) -> Job:
         layers=options.layers,
         interleaving=None if options.interleaving is None else options.interleaving.value,
         requests=source,
+        engine=options.engine.value,
     )
 
 

@@ -23,6 +23,14 @@ class Interleaving(StrEnum):
     AUTO = "auto"
 
 
+class Engine(StrEnum):
+    """What times the commands of a memory; the results are the same."""
+
+    FAST = "fast"
+    PLAIN = "plain"
+    REFERENCE = "reference"
+
+
 class Dataset(StrEnum):
     """Where lengths of requests are drawn from."""
 
@@ -80,6 +88,13 @@ class JobOptions:
     ] = None
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the draw.", show_default="0")] = None
     overrides: Overrides = None
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            help="What times commands, with the same results: fast runs channels that do the same once, plain runs "
+            "all of them, reference is the readable interpreter, some thousand times slower."
+        ),
+    ] = Engine.FAST
 
     def __post_init__(self) -> None:
         if self.requests is not None and self.dataset is not None:

@@ -38,7 +38,8 @@ def run_plan(
     stages = StageSequence(plan, core, progress)
     process = core.env.process(stages.run())
     windows = run_coupled(core.env, core.transfers, core.transfers.clock, process)
-    return DeviceResult(tuple(stages.spans()), windows)
+    commands = int(memory.counters().commands.sum())
+    return DeviceResult(tuple(stages.spans()), windows, commands, memory.simulated())
 
 
 class StageSequence:

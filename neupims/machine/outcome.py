@@ -54,6 +54,10 @@ class DeviceResult:
     stages: tuple[StageSpan, ...]
     windows: int = 0
     """Windows in which memory and device were run; a measure of simulation effort."""
+    commands: int = 0
+    """Commands of all channels in the simulated stages."""
+    run: int = 0
+    """Those of them that the engine ran; the others are of channels that did the same."""
 
     @property
     def iteration_ps(self) -> int:

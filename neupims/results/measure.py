@@ -13,7 +13,7 @@ from neupims.hardware.system import SystemSpec
 from neupims.isa.commands import Command
 from neupims.request import Batch
 from neupims.results.energy import Activity, energy_of
-from neupims.results.record import RequestSummary, Run
+from neupims.results.record import Effort, RequestSummary, Run
 from neupims.results.spans import OperatorSpan, StageSpan, Utilization
 
 PS_PER_S = 10**12
@@ -33,6 +33,16 @@ class DeviceOutcome(Protocol):
         """Time of the whole iteration."""
         ...
 
+    @property
+    def commands(self) -> int:
+        """Commands of the simulated stages."""
+        ...
+
+    @property
+    def run(self) -> int:
+        """Those of them that an engine ran."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -48,6 +58,7 @@ class Job:
     layers: int | None
     interleaving: str
     version: str
+    engine: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +106,7 @@ def measure(job: Job, results: Sequence[DeviceOutcome], wall_s: float) -> Run:
         dram_energy_mj=by_command,
         channel_tokens=_channel_tokens(job),
         pim_busy=_busy(job.system, totals),
+        effort=Effort(job.engine, sum(result.commands for result in results), sum(result.run for result in results)),
     )
 
 

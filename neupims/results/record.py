@@ -49,6 +49,23 @@ class RequestSummary:
         return self.tokens / self.count
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What the simulation took; whatever the engine, the results are the same."""
+
+    engine: str
+    """fast, plain or reference."""
+    commands: int
+    """DRAM and PIM commands of all channels in the simulated stages, those of a slower mode included."""
+    run: int
+    """Those of them that the engine ran; the others are of channels that did the same as another one."""
+
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """From the run record."""
+        return cls(fields.text("engine"), fields.integer("commands"), fields.integer("run"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One simulated iteration of one system."""
@@ -83,6 +100,7 @@ class Run:
     """Context tokens whose KV cache each channel holds."""
     pim_busy: float | None = None
     """Share of the iteration in which a channel has PIM work, mean over channels."""
+    effort: Effort | None = None
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Keys that this version does not know; they survive reading and writing."""
 
@@ -192,6 +210,7 @@ def _optional(fields: Fields) -> dict[str, Any]:
         "dram_energy_mj": fields.section("dram_energy_mj").numbers() if "dram_energy_mj" in has else {},
         "channel_tokens": fields.integers("channel_tokens"),
         "pim_busy": fields.optional_number("pim_busy"),
+        "effort": Effort.read(fields.section("effort")) if has.get("effort") is not None else None,
         "extra": fields.others(("schema", *_WRITERS)),
     }
 
@@ -213,6 +232,7 @@ _WRITERS: dict[str, Callable[[Run], Any]] = {
     "stages": lambda run: [stage.to_json() for stage in run.stages],
     "operators": lambda run: [operator.to_json() for operator in run.operators],
     "commands": lambda run: dict(run.commands),
+    "effort": lambda run: None if run.effort is None else asdict(run.effort),
     **_as_is("wall_s", "version"),
 }
 """Keys of a record, in order, each with how it is taken from a run."""

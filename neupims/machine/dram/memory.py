@@ -69,6 +69,10 @@ class Memory(Protocol):
         """Commands and busy cycles so far."""
         ...
 
+    def simulated(self) -> int:
+        """Commands that were really run; the others are those of channels that did the same."""
+        ...
+
     def idle(self) -> bool:
         """Whether nothing is queued anywhere; data may still be on their way."""
         ...
@@ -133,6 +137,10 @@ class ReferenceMemory:
         counts = [[channel.counts[command] for command in Command] for channel in self.channels]
         busy, macs = [state.pim_busy for state in states], [state.mac_steps for state in states]
         return Counters(np.array(counts), np.array(busy), np.array(macs))
+
+    def simulated(self) -> int:
+        """See Memory."""
+        return int(self.counters().commands.sum())
 
     def idle(self) -> bool:
         """See Memory."""

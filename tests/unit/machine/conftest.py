@@ -115,6 +115,9 @@ class SimpleMemory:
     def counters(self) -> Counters:
         return deepcopy(self.count)
 
+    def simulated(self) -> int:
+        return int(self.count.commands.sum())
+
     def idle(self) -> bool:
         return not self.coming and not any(self.programs.values())
 

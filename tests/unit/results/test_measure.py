@@ -40,12 +40,13 @@ def stage(start: int, end: int, repeats: int, operators: list[Any], memory: Any 
 
 
 def outcome(*stages: Any) -> Any:
-    return SimpleNamespace(stages=stages, iteration_ps=sum(s.repeats * s.duration_ps for s in stages))
+    duration = sum(s.repeats * s.duration_ps for s in stages)
+    return SimpleNamespace(stages=stages, iteration_ps=duration, commands=100, run=40)
 
 
 def run_of(system: SystemSpec, *results: Any) -> Run:
     batch = (Request(0, 5, 0), Request(1, 9, 1), Request(2, 2, 1))
-    settings = dict(tp=4, pp=len(results), layers=3, interleaving="off", version="1")
+    settings = dict(tp=4, pp=len(results), layers=3, interleaving="off", version="1", engine="fast")
     job = Job(system=system, hardware_digest="d", model="m", variant=None, batch=batch, **settings)
     return measure(job, results, 0.5)
 

@@ -6,7 +6,7 @@ import pytest
 
 from neupims.errors import ResultError
 from neupims.request import Request
-from neupims.results.record import Comparison, RequestSummary, Run, load_runs
+from neupims.results.record import Comparison, Effort, RequestSummary, Run, load_runs
 from neupims.results.spans import OperatorSpan, StageSpan, Utilization
 
 
@@ -40,6 +40,7 @@ def test_a_record_survives_json_unchanged(handmade):
         requests=RequestSummary.of([Request(0, 5), Request(1, 9)]),
         channel_tokens=(5, 9),
         pim_busy=0.5,
+        effort=Effort("fast", 100, 40),
     )
     assert Run.from_json(json.loads(json.dumps(run.to_json()))) == run
 
