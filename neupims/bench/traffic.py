@@ -2,6 +2,7 @@
 
 from itertools import count
 from time import process_time
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from neupims.hardware.load import load_system
 from neupims.isa.memory import GWRITE, INSTRUCTION, RUN, TILE
 from neupims.machine.dram.memory import Engine, Memory, build_memory
+
+Kind = Literal["pim", "reads", "both"]
 
 PIM_ROW = 16_384
 """First row of the keys; the read stream stays below it."""
@@ -23,7 +26,9 @@ STEP_CYCLES = 4_096
 
 def read_stream(bursts: int) -> NDArray[np.void]:
     """Rows one after the other, bank by bank, as addresses ascend."""
-    org = load_system("neupims").memory.organization
+    memory = load_system("neupims").memory
+    assert memory is not None
+    org = memory.organization
     number = np.arange(-(-bursts // org.bursts_per_row))
     runs = np.zeros(len(number), RUN)
     runs["row"], runs["bank"] = number // org.banks % PIM_ROW, number % org.banks
@@ -42,9 +47,10 @@ def logit_tiles(tiles: int) -> NDArray[np.void]:
     return program
 
 
-def loaded(engine: Engine, kind: str, cycles: int) -> Memory:
+def loaded(engine: Engine, kind: Kind, cycles: int) -> Memory:
     """A memory with one channel and traffic for so many cycles: `pim`, `reads`, or `both`."""
     system = load_system("neupims", ["memory.organization.channels=1"])
+    assert system.memory is not None
     memory = build_memory(system.memory, system.pim, engine)
     if kind != "pim":
         runs = read_stream(cycles + cycles // 2)
@@ -55,7 +61,7 @@ def loaded(engine: Engine, kind: str, cycles: int) -> Memory:
     return memory
 
 
-def rate(engine: Engine, kind: str, cycles: int) -> tuple[int, float]:
+def rate(engine: Engine, kind: Kind, cycles: int) -> tuple[int, float]:
     """Commands issued in so many cycles, and the CPU seconds that they took."""
     memory = loaded(engine, kind, cycles + WARM_CYCLES)
     memory.advance(WARM_CYCLES)
@@ -66,12 +72,3 @@ def rate(engine: Engine, kind: str, cycles: int) -> tuple[int, float]:
             break
     seconds = process_time() - start
     return int(memory.counters().commands.sum() - before), seconds
-
-
-def first_call() -> float:
-    """CPU seconds until the engine has run its first cycles, compilation included."""
-    start = process_time()
-    memory = loaded("fast", "both", WARM_CYCLES)
-    memory.advance(WARM_CYCLES)
-    memory.idle()
-    return process_time() - start

@@ -1,0 +1,1 @@
+"""How fast is it? Cases with goals, each measured in a process of its own."""

@@ -1,0 +1,33 @@
+"""Compiled code on disk: found again by the next process, and written by several at once."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+CALL = """
+import numpy as np
+from neupims.isa.hash_order import hash_order
+print(hash_order(np.arange(9) * 64, np.zeros(9, int)))
+"""
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts a process whose user has no compiled code yet."""
+    home = {**os.environ, "HOME": str(tmp_path)}
+    return lambda: subprocess.Popen(
+        [sys.executable, "-c", CALL], env=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_several_first_uses_at_the_same_time_agree(start, tmp_path):
+    outputs = [process.communicate() for process in [start() for _ in range(3)]]
+    assert len(set(outputs)) == 1
+    assert outputs[0][0].startswith("[")
+    assert outputs[0][1] == ""
+    compiled = sorted(path.name for path in tmp_path.rglob("*.nbc"))
+    assert any("list_tables" in name for name in compiled)
+    assert start().communicate() == outputs[0]
+    assert sorted(path.name for path in tmp_path.rglob("*.nbc")) == compiled
