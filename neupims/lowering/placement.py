@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -127,6 +128,7 @@ def channel_room(shard: Shard, tokens: int, npu: NpuSpec, memory: MemorySpec) ->
     check_device(_demand(shard, region, 0, tokens), org)
     left = org.rows - -(-region.bytes // tile_row_bytes(memory))
 
+    @cache
     def need(length: int) -> int:
         lengths = np.array([length])
         return int(shard.layers * geometry.rows(lengths)[0] * org.banks + geometry.vectors(lengths)[0])

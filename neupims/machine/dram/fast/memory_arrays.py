@@ -24,6 +24,8 @@ WINDOW = 4096
 JOIN_EVERY, JOIN_PATIENCE = 2048, 8
 """Cycles after which channels are compared, at first, and by how much this may grow while none can be joined."""
 COUNTED = at.KINDS + 2
+PLACES = 1024
+"""Of a queue, at first; those that are never used take no memory."""
 
 
 class FastMemory:
@@ -136,8 +138,9 @@ class FastMemory:
         parts = self._classes.part(owners, records)
         for old, new in parts:
             self._channels[new] = self._channels[old]
-            for queues in (self._npu, self._side, self._programs):
-                queues[new] = queues[old]
+            x = self._channels[new]
+            for queues, end in ((self._npu, at.S_RUN_N0), (self._side, at.S_RUN_N1), (self._programs, at.S_PROG_N)):
+                queues[new, : x[end]] = queues[old, : x[end]]
         if parts:
             self._regroup()
 
@@ -214,7 +217,7 @@ class FastMemory:
 
 def _queues(channels: int, fields: list[str]) -> Array:
     """A queue of records, each with a ticket, for each channel."""
-    return np.zeros((channels, 64, len(fields) + 1), np.int64)
+    return np.zeros((channels, PLACES, len(fields) + 1), np.int64)
 
 
 def _columns(records: NDArray[Any], fields: list[str]) -> tuple[Array, Array]:

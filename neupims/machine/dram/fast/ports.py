@@ -12,13 +12,16 @@ def append(
 
     The last field of an entry is its ticket, which counts all that a channel was given. `places` are those, in a
     channel's state, of the queue's first and last entry and of the requests that the link has yet to take, of which
-    record i is `items[i]`. What has been taken is overwritten when a queue is full. Returns how many records have been
+    record i is `items[i]`. What has been taken is overwritten when a queue is
+    empty or full. Returns how many records have been
     appended in all: fewer than n when a queue has to be made longer first.
     """
     size = queues.shape[1]
     head, end, unsent = int(places[0]), int(places[1]), int(places[2])
     for i in range(start, len(owners)):
         x, queue = channels[owners[i]], queues[owners[i]]
+        if x[head] == x[end]:
+            x[head] = x[end] = 0
         if x[end] == size:
             if x[head] == 0:
                 return i
