@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from neupims import __version__
@@ -22,6 +23,7 @@ from neupims.machine.gpu import run_roofline
 from neupims.machine.outcome import DeviceResult
 from neupims.machine.systolic import cost_of
 from neupims.request import Batch
+from neupims.results.cache import ResultCache, code_version, content_key
 from neupims.results.digest import digest
 from neupims.results.measure import Job, measure
 from neupims.results.record import Comparison, Run
@@ -32,6 +34,8 @@ from neupims.scheduling.subbatch import split_batch
 
 Interleaving = Literal["on", "off", "auto"]
 Progress = Callable[[str, float], None]
+TIMING = tuple(Path(__file__).with_name(room) for room in ("events", "isa", "machine"))
+"""The rooms whose code decides how long a plan takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,14 @@ class Setting:
     engine: Engine = "fast"
 
 
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What goes along with a simulation and does not change its result."""
+
+    progress: Progress | None
+    cache: ResultCache | None
+
+
 def simulate(
     system: SystemSpec,
     model: Model,
@@ -61,11 +73,13 @@ def simulate(
     unroll: bool = False,
     engine: Engine = "fast",
     progress: Progress | None = None,
+    cache: ResultCache | None = None,
 ) -> Run:
     """One decode iteration of `model` over `batch` on `tp * pp` devices of `system`.
 
     With pipeline parallelism the batch is cut into `pp` micro-batches, which follow each other through the
-    stages; an iteration is the time in which a device has served all of them.
+    stages; an iteration is the time in which a device has served all of them. What `cache` knows of the same
+    plan on the same hardware is not simulated again.
 
     Raises:
         NeupimsError: the model cannot be divided or lowered, or the batch does not fit.
@@ -74,7 +88,9 @@ def simulate(
     setting = Setting(tp, pp, layers, interleaving, unroll, engine)
     packed = _packed(system, _shape(model, batch, setting), batch, setting)
     parts = _micro_batches(packed, pp)
-    outcomes = [_fastest(system, model, part, _others(packed, part), setting, progress) for part in parts]
+    known = ResultCache() if cache is None and pp > 1 else cache
+    tools = Tools(progress, known)
+    outcomes = [_fastest(system, model, part, _others(packed, part), setting, tools) for part in parts]
     job = Job(
         system=system,
         hardware_digest=digest(system.model_dump(mode="json")),
@@ -102,6 +118,7 @@ def compare(
     interleaving: Interleaving | None = None,
     engine: Engine = "fast",
     progress: Progress | None = None,
+    cache: ResultCache | None = None,
 ) -> Comparison:
     """`simulate` for each system in turn. `interleaving` is asked of the systems whose attention runs in PIM."""
     runs: list[Run] = []
@@ -109,7 +126,7 @@ def compare(
         report = None if progress is None else _share(progress, system.name, number, len(systems))
         wanted = interleaving if system.policy.attention == "pim" else None
         setting: dict[str, Any] = {"tp": tp, "pp": pp, "layers": layers, "interleaving": wanted, "engine": engine}
-        runs.append(simulate(system, model, batch, progress=report, **setting))
+        runs.append(simulate(system, model, batch, progress=report, cache=cache, **setting))
     return Comparison(tuple(runs))
 
 
@@ -198,16 +215,16 @@ def _modes(system: SystemSpec, requests: int, setting: Setting) -> tuple[str, ..
 
 
 def _fastest(
-    system: SystemSpec, model: Model, batch: Batch, waiting: Batch, setting: Setting, progress: Progress | None
+    system: SystemSpec, model: Model, batch: Batch, waiting: Batch, setting: Setting, tools: Tools
 ) -> tuple[str, DeviceResult]:
     """The mode that takes the least time, and what it does; the effort is that of all modes."""
     modes = _modes(system, len(batch), setting)
     results = [
-        (mode, _run(system, model, batch, waiting, replace(setting, interleaving=mode), progress)) for mode in modes
+        (mode, _run(system, model, batch, waiting, replace(setting, interleaving=mode), tools)) for mode in modes
     ]
     mode, fastest = min(results, key=lambda result: result[1].iteration_ps)
-    commands, run = (sum(getattr(result, name) for _, result in results) for name in ("commands", "run"))
-    return mode, replace(fastest, commands=commands, run=run)
+    effort = {name: sum(getattr(result, name) for _, result in results) for name in ("commands", "run", "reused")}
+    return mode, replace(fastest, **effort)
 
 
 def _plan(system: SystemSpec, model: Model, batch: Batch, waiting: Batch, setting: Setting) -> Plan:
@@ -227,14 +244,22 @@ def _stage_progress(progress: Progress) -> Callable[[str, int, int], None]:
 
 
 def _run(
-    system: SystemSpec, model: Model, batch: Batch, waiting: Batch, setting: Setting, progress: Progress | None
+    system: SystemSpec, model: Model, batch: Batch, waiting: Batch, setting: Setting, tools: Tools
 ) -> DeviceResult:
     if not isinstance(system.processor, NpuSpec) or system.memory is None:
         return _roofline(system, model, batch, waiting, setting)
     lowered = _plan(system, model, batch, waiting, setting)
+    if tools.cache is None:
+        return _simulated(lowered, system, setting.engine, tools.progress)
+    key = content_key(lowered, system.model_dump(mode="json", exclude={"name"}), setting.engine, code_version(TIMING))
+    result, known = tools.cache.get(key, lambda: _simulated(lowered, system, setting.engine, tools.progress))
+    return replace(result, run=0, reused=result.commands) if known else result
+
+
+def _simulated(lowered: Plan, system: SystemSpec, engine: Engine, progress: Progress | None) -> DeviceResult:
+    assert system.memory is not None
     report = None if progress is None else _stage_progress(progress)
-    memory = build_memory(system.memory, system.pim, setting.engine)
-    return run_plan(lowered, system, memory, report)
+    return run_plan(lowered, system, build_memory(system.memory, system.pim, engine), report)
 
 
 def _roofline(system: SystemSpec, model: Model, batch: Batch, waiting: Batch, setting: Setting) -> DeviceResult:

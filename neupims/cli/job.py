@@ -36,11 +36,20 @@ class Job:
     requests: str
     """Where the requests come from, for people."""
     engine: Literal["fast", "plain", "reference"] = "fast"
+    cache: Path | None = None
+    """Folder of results that are known already."""
 
     @property
     def settings(self) -> dict[str, Any]:
         """Keyword arguments of `simulate` and `compare`."""
         return {"tp": self.tp, "pp": self.pp, "layers": self.layers, "interleaving": self.interleaving}
+
+    @property
+    def tools(self) -> dict[str, Any]:
+        """Further keyword arguments, on which the results do not depend."""
+        from neupims.results.cache import ResultCache
+
+        return {"engine": self.engine, "cache": None if self.cache is None else ResultCache(self.cache)}
 
     def resolved(self) -> dict[str, Any]:
         """Everything that the results depend on, as plain data."""
@@ -76,6 +85,7 @@ def build_job(options: JobOptions, systems: Sequence[str]) -> Job:
         interleaving=None if options.interleaving is None else options.interleaving.value,
         requests=source,
         engine=options.engine.value,
+        cache=options.cache,
     )
 
 

@@ -96,6 +96,14 @@ class JobOptions:
         ),
     ] = Engine.FAST
 
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep the results of simulated plans in DIR, and take them from there when they are asked for again.",
+        ),
+    ] = None
+
     def __post_init__(self) -> None:
         if self.requests is not None and self.dataset is not None:
             raise typer.BadParameter("--requests and --dataset exclude each other")

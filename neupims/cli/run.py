@@ -33,7 +33,7 @@ def compare(
     ready = build_job(job, system or DEFAULT_SYSTEMS)
     folder = Folder.of(ready, out, wanted=not json)
     with progress(quiet=json) as tell:
-        result = compare(ready.systems, ready.model, ready.batch, progress=tell, engine=ready.engine, **ready.settings)
+        result = compare(ready.systems, ready.model, ready.batch, progress=tell, **ready.tools, **ready.settings)
     if folder is not None:
         folder.write_comparison(result, ready)
     if json:
@@ -64,9 +64,7 @@ def run(
     ready = build_job(job, [system])
     folder = Folder.of(ready, out, wanted=not json)
     with progress(quiet=json) as tell:
-        result = simulate(
-            ready.systems[0], ready.model, ready.batch, progress=tell, engine=ready.engine, **ready.settings
-        )
+        result = simulate(ready.systems[0], ready.model, ready.batch, progress=tell, **ready.tools, **ready.settings)
     if timeline is not None:
         save_trace(result, timeline)
     if folder is not None:

@@ -79,6 +79,4 @@ def _simulated(system: str, job: JobOptions, quiet: bool) -> "Run":
 
     ready = build_job(job, [system])
     with progress(quiet) as tell:
-        return simulate(
-            ready.systems[0], ready.model, ready.batch, progress=tell, engine=ready.engine, **ready.settings
-        )
+        return simulate(ready.systems[0], ready.model, ready.batch, progress=tell, **ready.tools, **ready.settings)

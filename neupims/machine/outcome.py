@@ -57,7 +57,9 @@ class DeviceResult:
     commands: int = 0
     """Commands of all channels in the simulated stages."""
     run: int = 0
-    """Those of them that the engine ran; the others are of channels that did the same."""
+    """Those of them that the engine ran; the others are of channels that did the same, or were known before."""
+    reused: int = 0
+    """Those of them whose stages were known from an earlier simulation."""
 
     @property
     def iteration_ps(self) -> int:

@@ -43,6 +43,11 @@ class DeviceOutcome(Protocol):
         """Those of them that an engine ran."""
         ...
 
+    @property
+    def reused(self) -> int:
+        """Those of them that were known before."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -106,8 +111,13 @@ def measure(job: Job, results: Sequence[DeviceOutcome], wall_s: float) -> Run:
         dram_energy_mj=by_command,
         channel_tokens=_channel_tokens(job),
         pim_busy=_busy(job.system, totals),
-        effort=Effort(job.engine, sum(result.commands for result in results), sum(result.run for result in results)),
+        effort=_effort(job.engine, results),
     )
+
+
+def _effort(engine: str, results: Sequence[DeviceOutcome]) -> Effort:
+    names = ("commands", "run", "reused")
+    return Effort(engine, *(sum(getattr(result, name) for result in results) for name in names))
 
 
 def _totals(stages: Sequence[Any], duration: int) -> Totals:

@@ -58,12 +58,14 @@ class Effort:
     commands: int
     """DRAM and PIM commands of all channels in the simulated stages, those of a slower mode included."""
     run: int
-    """Those of them that the engine ran; the others are of channels that did the same as another one."""
+    """Those of them that the engine ran; the others are of channels that did the same as another one, or reused."""
+    reused: int = 0
+    """Those of them whose stages were known from an earlier simulation."""
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
         """From the run record."""
-        return cls(fields.text("engine"), fields.integer("commands"), fields.integer("run"))
+        return cls(fields.text("engine"), *(fields.integer(name) for name in ("commands", "run", "reused")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,3 +46,13 @@ def test_every_setting_is_for_the_one_system(neupims, library):
 
 def test_the_system_is_needed(neupims, library):
     assert neupims("run").code == 2
+
+
+def test_a_second_run_takes_what_the_cache_knows(neupims):
+    job = ("npu-only", "--model", "gpt3-7b", "--batch", 4, "--tp", 16, "--layers", 1)
+    first, again = (neupims("run", *job, "--cache", "known", "--json").json for _ in range(2))
+    assert (first["effort"]["reused"], again["effort"]["run"]) == (0, 0)
+    assert again["effort"]["reused"] == again["effort"]["commands"] > 0
+    for record in (first, again):
+        del record["effort"], record["wall_s"]
+    assert first == again

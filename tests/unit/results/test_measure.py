@@ -41,7 +41,7 @@ def stage(start: int, end: int, repeats: int, operators: list[Any], memory: Any 
 
 def outcome(*stages: Any) -> Any:
     duration = sum(s.repeats * s.duration_ps for s in stages)
-    return SimpleNamespace(stages=stages, iteration_ps=duration, commands=100, run=40)
+    return SimpleNamespace(stages=stages, iteration_ps=duration, commands=100, run=40, reused=0)
 
 
 def run_of(system: SystemSpec, *results: Any) -> Run:
