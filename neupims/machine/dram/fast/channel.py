@@ -2,8 +2,8 @@
 
 from neupims.jit import Array, Ints, compiled, pointer
 from neupims.machine.dram.fast import layout as at
+from neupims.machine.dram.fast.banks import memory_step
 from neupims.machine.dram.fast.gates import complete, look_again
-from neupims.machine.dram.fast.memory import memory_step
 from neupims.machine.dram.fast.moves import move
 from neupims.machine.dram.fast.pim import keeps_slot, pim_step, refresh_step
 from neupims.machine.dram.fast.queues import accept, ring

@@ -1,0 +1,89 @@
+"""Which bank queue issues a memory command: round robin, the first that is ready; see `machine.dram.memory_arbiter`."""
+
+from neupims.jit import Ints, compiled, lowest_bit
+from neupims.machine.dram.fast import layout as at
+from neupims.machine.dram.fast.duplicates import ring
+from neupims.machine.dram.fast.memory import serve
+
+
+@compiled
+def memory_step(k: Ints, x: Ints, b: Ints) -> None:
+    """Issue the first command that is ready, starting behind the bank that was served last."""
+    if x[at.S_QUEUED] == 0 or x[at.S_CYCLE] < x[at.S_MEMORY_WAKE]:
+        return
+    if x[at.S_CYCLE] >= x[at.S_OWN_WAKE]:
+        _wake(k, x)
+    x[at.S_MEMORY_WAKE] = x[at.S_OWN_WAKE]
+    words, first = k[at.O_WORDS], x[at.S_POINTER] // at.WORD
+    upto = (2 << x[at.S_POINTER] % at.WORD) - 1
+    for turn in range(words + 1):
+        word = ring(first + turn, words) if turn < words else first
+        banks = _ready(k, x, word)
+        if word == first:
+            banks &= ~upto if turn == 0 else upto
+        while banks:
+            bank = word * at.WORD + lowest_bit(banks)
+            if not _kept_out(k, x, bank) and _try(k, x, b, bank):
+                x[at.S_POINTER] = bank
+                return
+            banks &= banks - 1
+
+
+@compiled
+def _wake(k: Ints, x: Ints) -> None:
+    """Note which banks are past their wake-up cycle, and when the next one will be."""
+    cycle, own = x[at.S_CYCLE], at.FAR
+    for word in range(k[at.O_WORDS]):
+        awake, first = 0, word * at.WORD
+        for bank in range(first, min(first + at.WORD, k[at.P_BANKS])):
+            wake = x[k[at.O_BANK_WAKE] + bank]
+            if wake <= cycle:
+                awake |= 1 << (bank - first)
+            else:
+                own = min(own, wake)
+        x[k[at.O_AWAKE] + word] = awake
+    x[at.S_OWN_WAKE] = own
+
+
+@compiled
+def _ready(k: Ints, x: Ints, word: int) -> int:
+    """Banks of a word that are awake, without those that wait for a command that channel or rank hold up."""
+    banks, cycle = x[k[at.O_AWAKE] + word], x[at.S_CYCLE]
+    for command in range(at.AWAITED):
+        waiting = x[k[at.O_AWAITS] + at.AWAITED * word + command] & banks
+        if waiting == 0:
+            continue
+        for rank in range(k[at.P_RANKS]):
+            own = waiting & k[k[at.O_RANK_BITS] + rank * k[at.O_WORDS] + word]
+            gate = max(x[at.CHANNEL_GATE + command], x[k[at.O_RANK_GATE] + rank * at.KINDS + command])
+            if own and gate > cycle:
+                banks &= ~own
+                x[at.S_MEMORY_WAKE] = min(x[at.S_MEMORY_WAKE], gate)
+    return banks
+
+
+@compiled
+def _try(k: Ints, x: Ints, b: Ints, bank: int) -> bool:
+    """Issue a command of a bank queue, or note when it may."""
+    gate = serve(k, x, b, bank) if x[k[at.O_QUEUE_N] + bank] else at.FAR
+    if gate == 0:
+        return True
+    word, bit = bank // at.WORD, 1 << bank % at.WORD
+    awaits = k[at.O_AWAITS] + at.AWAITED * word
+    x[k[at.O_BANK_WAKE] + bank] = gate
+    x[k[at.O_AWAKE] + word] &= ~bit
+    for command in range(at.AWAITED):
+        x[awaits + command] &= ~bit
+    if gate < at.FAR and x[k[at.O_BANK_KIND] + bank] < at.AWAITED:
+        x[awaits + x[k[at.O_BANK_KIND] + bank]] |= bit
+    x[at.S_OWN_WAKE] = min(x[at.S_OWN_WAKE], gate)
+    x[at.S_MEMORY_WAKE] = min(x[at.S_MEMORY_WAKE], gate)
+    return False
+
+
+@compiled
+def _kept_out(k: Ints, x: Ints, bank: int) -> bool:
+    """Whether a GWRITE or a refresh has the bank for itself."""
+    if x[at.S_GWRITING] and x[at.S_GWRITE_BANK] == bank:
+        return True
+    return x[at.S_IN_REFRESH] != 0 and k[k[at.O_RANK_OF] + bank] == x[at.S_REFRESH_RANK]
