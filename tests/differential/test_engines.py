@@ -1,6 +1,6 @@
 """The compiled engine is the interpreter: the same commands, completions and counters for any traffic."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -56,6 +56,17 @@ def assert_engines_agree(case):
 @pytest.mark.parametrize("seed", [*range(40), 1025])
 def test_engines_agree(draw, seed):
     assert_engines_agree(draw(seed))
+
+
+@pytest.mark.parametrize("seed", range(100, 124))
+def test_engines_agree_on_many_banks(draw, seed):
+    """More banks than a word of the compiled engine has bits."""
+    case, ranks = draw(seed), (3, 4, 5)[seed % 3]
+    world = case.world.organization(ranks=ranks, bank_groups=4, banks_per_group=4)
+    for runs, instructions in case.slices:
+        for records in (runs, instructions):
+            records["bank"] = records["bank"] * 7 % (16 * ranks)
+    assert_engines_agree(replace(case, world=world))
 
 
 @pytest.mark.slow
