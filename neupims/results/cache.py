@@ -37,12 +37,14 @@ class ResultCache:
         Raises:
             ResultError: the folder cannot be written.
         """
-        found = self._known.get(key) or self._read(key)
-        value: Value = compute() if found is None else found
-        if found is None and self._folder is not None:
+        if key not in self._known and (found := self._read(key)) is not None:
+            self._known[key] = found
+        if key in self._known:
+            return self._known[key], True
+        value = self._known[key] = compute()
+        if self._folder is not None:
             write_atomically(self._path(key), pickle.dumps(value, protocol=5))
-        self._known[key] = value
-        return value, found is not None
+        return value, False
 
     def _path(self, key: str) -> Path:
         assert self._folder is not None
