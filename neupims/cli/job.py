@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from neupims import __version__
-from neupims.cli.options import DEFAULT_BATCH, Dataset, JobOptions
+from neupims.cli.options import DEFAULT_BATCH, Dataset, JobOptions, SimulationOptions
 from neupims.cli.output import note
 from neupims.errors import RequestError
 from neupims.graph import Model, load_model
@@ -84,9 +84,14 @@ def build_job(options: JobOptions, systems: Sequence[str]) -> Job:
         layers=options.layers,
         interleaving=None if options.interleaving is None else options.interleaving.value,
         requests=source,
-        engine=options.engine.value,
-        cache=options.cache,
+        **_tools(options),
     )
+
+
+def _tools(options: JobOptions) -> dict[str, Any]:
+    if not isinstance(options, SimulationOptions):
+        return {}
+    return {"engine": options.engine.value, "cache": options.cache}
 
 
 def load_systems(names: Sequence[str], settings: Sequence[str]) -> tuple[SystemSpec, ...]:

@@ -88,21 +88,6 @@ class JobOptions:
     ] = None
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the draw.", show_default="0")] = None
     overrides: Overrides = None
-    engine: Annotated[
-        Engine,
-        typer.Option(
-            help="What times commands, with the same results: fast runs channels that do the same once, plain runs "
-            "all of them, reference is the readable interpreter, some thousand times slower."
-        ),
-    ] = Engine.FAST
-
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Keep the results of simulated plans in DIR, and take them from there when they are asked for again.",
-        ),
-    ] = None
 
     def __post_init__(self) -> None:
         if self.requests is not None and self.dataset is not None:
@@ -111,14 +96,35 @@ class JobOptions:
             raise typer.BadParameter("--seed belongs to --dataset; requests of a file are not drawn")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationOptions(JobOptions):
+    """The same for commands that simulate it, with options on which the results do not depend."""
+
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            help="What times commands, with the same results: fast runs channels that do the same once, plain runs "
+            "all of them, reference is the readable interpreter, some thousand times slower."
+        ),
+    ] = Engine.FAST
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep the results of simulated plans in DIR, and take them from there when they are asked for again.",
+        ),
+    ] = None
+
+
 def takes_job(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace the parameter `job: JobOptions` of a command by one option for each of its fields."""
-    fields = {field.name: field.default for field in dataclasses.fields(JobOptions)}
-    hints = get_type_hints(JobOptions, include_extras=True)
+    """Replace the parameter `job` of a command, JobOptions or a kind of it, by one option for each of its fields."""
     own = get_type_hints(command, include_extras=True)
+    options: type[JobOptions] = own["job"]
+    fields = {field.name: field.default for field in dataclasses.fields(options)}
+    hints = get_type_hints(options, include_extras=True)
 
     def flat(**given: Any) -> None:
-        command(job=JobOptions(**{name: given.pop(name) for name in fields}), **given)
+        command(job=options(**{name: given.pop(name) for name in fields}), **given)
 
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(command).parameters.values():

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from neupims.cli.options import DEFAULT_SYSTEMS, JobOptions, JsonOutput, OutFolder, SystemName, takes_job
+from neupims.cli.options import DEFAULT_SYSTEMS, JsonOutput, OutFolder, SimulationOptions, SystemName, takes_job
 from neupims.cli.output import emit, emit_json, emit_rich, progress
 
 
@@ -20,7 +20,7 @@ def compare(
             show_default=", ".join(DEFAULT_SYSTEMS),
         ),
     ] = None,
-    job: JobOptions,
+    job: SimulationOptions,
     out: OutFolder = None,
     json: JsonOutput = False,
 ) -> None:
@@ -47,7 +47,7 @@ def compare(
 def run(
     *,
     system: SystemName,
-    job: JobOptions,
+    job: SimulationOptions,
     timeline: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a timeline for ui.perfetto.dev or chrome://tracing.")
     ] = None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from neupims.cli import hardware
-from neupims.cli.options import JobOptions, JsonOutput, SystemName, takes_job
+from neupims.cli.options import JobOptions, JsonOutput, SimulationOptions, SystemName, takes_job
 from neupims.cli.output import emit_json, emit_rich, progress
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def show_plan(*, system: SystemName, job: JobOptions, json: JsonOutput = False) 
 
 @app.command("commands")
 @takes_job
-def show_commands(*, system: SystemName, job: JobOptions, json: JsonOutput = False) -> None:
+def show_commands(*, system: SystemName, job: SimulationOptions, json: JsonOutput = False) -> None:
     """Simulate, and show the DRAM and PIM commands of one device in one iteration."""
     from neupims.reports.spans import command_rows, command_table, duration_line
 
@@ -61,7 +61,7 @@ def show_commands(*, system: SystemName, job: JobOptions, json: JsonOutput = Fal
 
 @app.command("timeline")
 @takes_job
-def show_timeline(*, system: SystemName, job: JobOptions, json: JsonOutput = False) -> None:
+def show_timeline(*, system: SystemName, job: SimulationOptions, json: JsonOutput = False) -> None:
     """Simulate, and show what each unit did when."""
     from neupims.reports.perfetto import chrome_trace
     from neupims.reports.spans import duration_line, operator_table
@@ -73,7 +73,7 @@ def show_timeline(*, system: SystemName, job: JobOptions, json: JsonOutput = Fal
         emit_rich(duration_line(run), "", operator_table(run))
 
 
-def _simulated(system: str, job: JobOptions, quiet: bool) -> "Run":
+def _simulated(system: str, job: SimulationOptions, quiet: bool) -> "Run":
     from neupims.cli.job import build_job
     from neupims.simulate import simulate
 
