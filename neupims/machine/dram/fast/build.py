@@ -51,6 +51,7 @@ def build_constants(
     k = np.zeros(at.CONSTANTS, np.int64)
     k[list(values)] = list(values.values())
     before = [int(rule.before) for rule in rules]
+    k[at.P_CLOSES_IN_LINE] = pim is not None and pim.deadline == "exact" and _close_in_line(k, rules, gaps)
     k[at.RULE_FIRST : at.RULE_FIRST + at.KINDS + 1] = np.searchsorted(before, np.arange(at.KINDS + 1))
     return np.concatenate([k, *(np.ravel(table).astype(np.int64) for table in tables)])
 
@@ -79,6 +80,17 @@ def _rule_rows(rules: list[Rule], gaps: list[list[int]]) -> list[list[int]]:
         [SCOPES.index(rule.scope), rule.after, gap[0], int(len(set(gap)) > 1 or rule.until is not None)]
         for rule, gap in zip(rules, gaps, strict=True)
     ]
+
+
+def _close_in_line(k: Array, rules: list[Rule], gaps: list[list[int]]) -> bool:
+    """Whether rows can be closed one in a cycle, and hold up activations no longer than tRP, each in its own bank."""
+    close = Command.PIM_PRE if k[at.P_DUAL] else Command.PRE
+    for rule, gap in zip(rules, gaps, strict=True):
+        if rule.before == close and rule.after in (close, Command.PIM_ACT):
+            own_bank = rule.after == Command.PIM_ACT and rule.scope == "bank"
+            if max(gap) > (k[at.P_RP] if own_bank else 1):
+                return False
+    return True
 
 
 def _bank_tables(memory: MemorySpec, places: dict[int, int]) -> list[Array]:
@@ -142,6 +154,7 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
         at.O_BACKLOG: 4 * limits.outstanding if limits.responses_per_cycle else 0,
         at.O_TRACE: traced * at.TRACED,
         at.O_FILTER: at.FILTER,
+        at.O_FED_ROWS: at.FED_ROWS,
         at.O_SPANS: 2 * at.SPANS if pim is not None and pim.front_end.path == "shared" else 0,
         at.O_MERGED: limits.outstanding * at.MERGED if limits.merge_duplicates else 0,
     }

@@ -5,10 +5,14 @@ their states agree in all that matters.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neupims.jit import Array
+
+Records = NDArray[Any]
 
 
 class Classes:
@@ -43,10 +47,10 @@ class Classes:
         self.of[self.of == second] = first
         self._note_several()
 
-    def part(self, owners: Array, records: Array) -> list[tuple[int, int]]:
+    def part(self, owners: Records, records: Records) -> list[tuple[int, int]]:
         """Part the classes whose channels are given different `records`; the old and the new first of each part.
 
-        `owners` says which channel each record is for.
+        `owners` says which channel each record is for, `records` [record, byte] what it is.
         """
         order = np.argsort(owners, kind="stable")
         starts = np.searchsorted(owners[order], np.arange(len(self.of) + 1))
@@ -70,7 +74,7 @@ class Classes:
         self._several = first[sizes > 1].tolist()
 
 
-def _alike(records: Array, rows: list[Array]) -> bool:
+def _alike(records: Records, rows: list[Array]) -> bool:
     """Whether the records in several equally long lists of rows are the same."""
     own = records[np.stack(rows)]
     return bool((own == own[0]).all())

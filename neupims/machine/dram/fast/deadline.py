@@ -23,9 +23,25 @@ def gwrite_estimate(k: Ints, x: Ints, bank: int, row: int) -> int:
 @compiled
 def tile_estimate(k: Ints, x: Ints, row: int, groups: int, macs: int) -> int:
     """Length of a tile whose header is at the head now."""
-    if k[at.P_EXACT]:
-        return _exact_tile(k, x, row, groups, macs)
-    return _published_tile(k, x, row, groups, macs)
+    if k[at.P_EXACT] == 0:
+        return _published_tile(k, x, row, groups, macs)
+    if x[at.S_END_HOLDS] != x[at.S_CYCLE]:
+        x[at.S_TILE_END] = _exact_end(k, x, row, groups, macs)
+    return x[at.S_TILE_END] - x[at.S_CYCLE]
+
+
+@compiled
+def closed_in_line(k: Ints, x: Ints, bank: int, row: int) -> None:
+    """The row of `bank` was closed for a tile on `row`: if others of its rank follow, the tile's estimated end stays.
+
+    As long as one closes in each cycle, the header stays where it is, and so does what waits for the last of a rank.
+    """
+    if (
+        k[at.P_CLOSES_IN_LINE]
+        and x[at.S_CLOSES_FROM] <= x[at.S_CYCLE]
+        and _has_stale(k, x, row, k[k[at.O_RANK_OF] + bank])
+    ):
+        x[at.S_END_HOLDS] = x[at.S_CYCLE] + 1
 
 
 @compiled
@@ -55,26 +71,26 @@ def _power_of_two_down(value: int) -> int:
 
 
 @compiled
-def _exact_tile(k: Ints, x: Ints, row: int, groups: int, macs: int) -> int:
+def _exact_end(k: Ints, x: Ints, row: int, groups: int, macs: int) -> int:
     header = _header_cycle(k, x, row)
     last = header
     per_rank = k[at.P_PER_RANK] // k[at.P_PER_GROUP]
     for rank in range(k[at.P_RANKS]):
-        closed, behind = _closed_again(k, x, row, rank, header), 0
+        closed, behind = header - 1 + k[at.P_RP] if _has_stale(k, x, row, rank) else 0, 0
         for group in range((rank + 1) * per_rank - 1, rank * per_rank - 1, -1):
             if _cold(k, x, group, row):
                 opened = max(max(header + 1, closed), at_group(k, x, group, False))
                 last = max(last, opened + behind * k[at.P_FAW] + k[at.P_RANKS] - 1 + k[at.P_RCD])
                 behind += 1
-    return last + groups * k[at.P_MAC] * (max(macs, k[at.P_TREE]) + 1) - x[at.S_CYCLE]
+    return last + groups * k[at.P_MAC] * (max(macs, k[at.P_TREE]) + 1)
 
 
 @compiled
-def _closed_again(k: Ints, x: Ints, row: int, rank: int, header: int) -> int:
+def _has_stale(k: Ints, x: Ints, row: int, rank: int) -> bool:
     for bank in range(rank * k[at.P_PER_RANK], (rank + 1) * k[at.P_PER_RANK]):
         if is_stale(k, x, bank, row):
-            return header - 1 + k[at.P_RP]
-    return 0
+            return True
+    return False
 
 
 @compiled
@@ -117,6 +133,7 @@ def _header_cycle(k: Ints, x: Ints, row: int) -> int:
             if bank // per != seen:
                 seen = bank // per
                 commands += 1
+    x[at.S_CLOSES_FROM] = legal
     return cycle if commands == 0 else max(cycle, legal) + commands
 
 

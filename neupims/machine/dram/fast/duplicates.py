@@ -46,6 +46,13 @@ def filtered(k: Ints, bank: int, address: int) -> int:
 
 
 @compiled
+def feed(k: Ints, x: Ints, row: int, writes: int) -> None:
+    """So many writes more (less, if negative) that feed PIM wait for a row."""
+    x[at.S_FEEDS] += writes
+    x[k[at.O_FED_ROWS] + (row & (at.FED_ROWS - 1))] += writes
+
+
+@compiled
 def _buffered_write(k: Ints, x: Ints, bank: int, address: int) -> int:
     """Place in the write buffer, or NONE."""
     for i in range(x[at.S_WRITES]):
@@ -88,7 +95,7 @@ def merges_write(k: Ints, x: Ints, bank: int, address: int, feeds: int) -> bool:
     place = _buffered_write(k, x, bank, address)
     if place >= 0:
         t = k[at.O_WRITES] + place * at.FIELDS
-        x[at.S_FEEDS] += feeds & ~x[t + at.T_FEEDS]
+        feed(k, x, address >> 16, feeds & ~x[t + at.T_FEEDS])
         x[t + at.T_FEEDS] |= feeds
         return True
     place = _queued_write(k, x, bank, address)
@@ -96,7 +103,7 @@ def merges_write(k: Ints, x: Ints, bank: int, address: int, feeds: int) -> bool:
         return False
     spot = _queue_at(k, x, bank, place)
     more = feeds & ~(x[spot] >> 1)
-    x[at.S_FEEDS] += more
+    feed(k, x, address >> 16, more)
     x[k[at.O_QUEUE_FEEDS] + bank] += more
     x[spot] |= feeds << 1
     return True

@@ -56,8 +56,9 @@ KINDS = 12
     P_MERGE,
     P_RESPONSES,
     P_BACKLOG,
-) = range(0, 45)
-PARAMETERS = 45
+    P_CLOSES_IN_LINE,
+) = range(0, 46)
+PARAMETERS = 46
 
 # Where tables start: in `k` rules, gaps, untils, results, and for each bank its rank, its group and the places of
 # their gates and its own in `x`; in `x` the others.
@@ -106,20 +107,22 @@ PARAMETERS = 45
     O_ACKS,
     O_TRACE,
     O_FILTER,
+    O_FED_ROWS,
     O_MERGED,
     O_SPANS,
     O_RETURN_BLOCK,
     O_ACK_BLOCK,
     O_BACKLOG,
     O_SIZE,
-) = range(45, 95)
-RULE_FIRST = 95
+) = range(46, 97)
+RULE_FIRST = 97
 """In `k`: first rule of each command, and the end of the last one's."""
 CONSTANTS = RULE_FIRST + KINDS + 1
 
 # State of a channel, named as in `machine.dram.state`; S_..._WAKE: nothing issues before that cycle,
 # S_WEIGHT: how many channels it stands for, S_OWN_WAKE: when the next bank wakes up by its own wake-up cycle,
-# S_MOVABLE: reads whose bank queue has room.
+# S_MOVABLE: reads whose bank queue has room; S_CLOSES_FROM: when no gate holds up the closing of rows before a tile any
+# more, S_TILE_END: when the tile is estimated to end, S_END_HOLDS: the cycle in which that need not be estimated anew.
 (
     S_CYCLE,
     S_POINTER,
@@ -183,8 +186,11 @@ CONSTANTS = RULE_FIRST + KINDS + 1
     S_WEIGHT,
     S_OWN_WAKE,
     S_MOVABLE,
-) = range(0, 62)
-CHANNEL_GATE = 62
+    S_CLOSES_FROM,
+    S_TILE_END,
+    S_END_HOLDS,
+) = range(0, 65)
+CHANNEL_GATE = 65
 DARK_FROM = CHANNEL_GATE + KINDS
 DARK_TO = DARK_FROM + KINDS
 COUNTS = DARK_TO + KINDS
@@ -204,6 +210,9 @@ FIELDS = 8
 FILTER = 1024
 """Places of the table that counts, by a hash of the address, the accesses whose command has yet to issue."""
 
+FED_ROWS = 256
+"""Places of the table that counts, by the row's last bits, the posted writes that feed PIM."""
+
 # A read that another one will answer.
 M_BANK, M_ADDRESS, M_BLOCK = range(3)
 MERGED = 3
@@ -214,7 +223,7 @@ SPANS = 1024
 When so many are under way a program waits to enter; the interpreter's link has no bound."""
 BOTH = 3
 
-# A port's run and a PIM instruction, in the order of isa.RUN and isa.INSTRUCTION without the channel, and their
+# A port's run and a PIM instruction, as isa.RUN and isa.INSTRUCTION without the channel, and their
 # tickets: the turns in which they came.
 R_BANK, R_ROW, R_COLUMN, R_BURSTS, R_WRITE, R_FEEDS, R_BLOCK, R_TICKET = range(8)
 I_KIND, I_BANK, I_ROW, I_GROUPS, I_MACS, I_BLOCK, I_GATE, I_HEADER, I_TICKET = range(9)

@@ -5,7 +5,7 @@ Functions that try a command return 0 when one issued, else the cycle at which i
 
 from neupims.jit import Ints, compiled
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.duplicates import command_at, filtered, next_merged, queued_at, ring
+from neupims.machine.dram.fast.duplicates import command_at, feed, filtered, next_merged, queued_at, ring
 from neupims.machine.dram.fast.gates import after_dark, at_bank, complete, has_closed, issue
 from neupims.machine.dram.fast.pim import close_memory_row, close_pim_row, open_memory_row
 
@@ -152,7 +152,7 @@ def _access(k: Ints, x: Ints, b: Ints, bank: int, place: int, command: int) -> i
     if command == at.WR:
         x[k[at.O_QUEUE_WRITES] + bank] -= 1
         x[k[at.O_QUEUE_FEEDS] + bank] -= value >> 1 & 1
-        x[at.S_FEEDS] -= value >> 1 & 1
+        feed(k, x, value >> 18, -(value >> 1 & 1))
         return 0
     _answer(k, x, b, block)
     while x[at.S_MERGED]:

@@ -7,25 +7,23 @@ from numpy.typing import NDArray
 
 from neupims.hardware.memory import MemorySpec
 from neupims.hardware.pim import PimSpec
-from neupims.isa.memory import INSTRUCTION, RUN, TRACE, transactions
+from neupims.isa.memory import TRACE, transactions
 from neupims.jit import Array
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.build import build_channels, build_constants
 from neupims.machine.dram.fast.canonical import has_pim_work, write_canonical
 from neupims.machine.dram.fast.channel import advance
 from neupims.machine.dram.fast.classes import Classes, groups_of
-from neupims.machine.dram.fast.ports import append, is_idle
+from neupims.machine.dram.fast.ports import append_instructions, append_runs, is_idle
 from neupims.machine.dram.memory import Counters, by_time
 
-RUN_FIELDS = [name for name in RUN.names or () if name != "channel"]
-INSTRUCTION_FIELDS = [name for name in INSTRUCTION.names or () if name != "channel"]
 WINDOW = 4096
 """Cycles run at a time, at most; where every command is kept, there is room for those of so many."""
 JOIN_EVERY, JOIN_PATIENCE = 2048, 8
 """Cycles after which channels are compared, at first, and by how much this may grow while none can be joined."""
 COUNTED = at.KINDS + 2
 PLACES = 1024
-"""Of a queue, at first; those that are never used take no memory."""
+"""Of a queue, at first."""
 
 
 class FastMemory:
@@ -38,8 +36,8 @@ class FastMemory:
         self._k = build_constants(memory, pim, WINDOW if trace else 0)
         self._channels = build_channels(memory, pim, self._k)
         count = len(self._channels)
-        self._npu, self._side = _queues(count, RUN_FIELDS), _queues(count, RUN_FIELDS)
-        self._programs = _queues(count, INSTRUCTION_FIELDS)
+        self._npu, self._side = _new_queues(count, at.RUN_FIELDS), _new_queues(count, at.RUN_FIELDS)
+        self._programs = _new_queues(count, at.INSTRUCTION_FIELDS)
         self._blocks = _block_table(1024)
         self._registered = 0
         self._traces: list[NDArray[Any]] = []
@@ -73,35 +71,37 @@ class FastMemory:
 
     def submit(self, runs: NDArray[Any], port: int) -> None:
         """Queue RUNs at a port."""
-        owners, records = _columns(runs, RUN_FIELDS)
-        places = np.array([at.S_RUN_HEAD0 + port, at.S_RUN_N0 + port, at.S_UNSENT0 + port])
-        queues = self._append(self._side if port else self._npu, places, owners, records, records[:, at.R_BURSTS])
+        self._part(runs)
+        queues = self._with_room(self._side if port else self._npu, at.S_RUN_HEAD0 + port, at.S_RUN_N0 + port, runs)
+        append_runs(self._channels, self._classes.of, queues, port, runs)
         self._npu, self._side = (self._npu, queues) if port else (queues, self._side)
 
     def submit_pim(self, instructions: NDArray[Any]) -> None:
         """Append INSTRUCTIONs to the PIM programs."""
-        owners, records = _columns(instructions, INSTRUCTION_FIELDS)
-        places = np.array([at.S_PROG_HEAD, at.S_PROG_N, at.S_UNSENT1])
+        self._part(instructions)
+        self._programs = self._with_room(self._programs, at.S_PROG_HEAD, at.S_PROG_N, instructions)
         items = transactions(instructions, bool(self._k[at.P_COMPOSITE]))
-        self._programs = self._append(self._programs, places, owners, records, items)
+        append_instructions(self._channels, self._classes.of, self._programs, instructions, items)
         self._pause = JOIN_EVERY
 
-    def _append(self, queues: Array, places: Array, owners: Array, records: Array, items: Array) -> Array:
-        """Give records to the channels that are run; returns the queues, which may have been made longer."""
-        if not self._classes.alone:
-            self._part(owners, records)
-            run = self._classes.of[owners] == owners
-            owners, records, items = owners[run], records[run], items[run]
-        done = 0
-        while (done := append(self._channels, queues, places, owners, records, items, done)) < len(owners):
-            queues = self._longer(queues)
-        return queues
+    def _queues(self) -> tuple[tuple[Array, int, int], ...]:
+        """The queues of channels, and where in their state the first entry and the end of each are."""
+        npu, side = (self._npu, at.S_RUN_HEAD0, at.S_RUN_N0), (self._side, at.S_RUN_HEAD1, at.S_RUN_N1)
+        return npu, side, (self._programs, at.S_PROG_HEAD, at.S_PROG_N)
 
-    def _longer(self, queues: Array) -> Array:
-        """Queues with twice the room; that of channels which are not run is never touched, so it takes no memory."""
-        channels, places, fields = queues.shape
-        longer = np.zeros((channels, 2 * places, fields), np.int64)
-        longer[self._first, :places] = queues[self._first]
+    def _with_room(self, queues: Array, head: int, end: int, records: NDArray[Any]) -> Array:
+        """Queues, longer ones if need be, of which no more than two thirds are in use when `records` are appended."""
+        first, x = self._first, self._channels
+        waiting = x[first, end] - x[first, head]
+        more = np.bincount(records["channel"], minlength=len(x))[first]
+        need, places = int((waiting + more).max()) * 3 // 2, queues.shape[1]
+        if need <= places:
+            return queues
+        longer = np.zeros((len(x), -(-need // places) * places, queues.shape[2]), queues.dtype)
+        for channel, here, last in zip(first.tolist(), x[first, head].tolist(), x[first, end].tolist(), strict=True):
+            longer[channel, : last - here] = queues[channel, here:last]
+        x[first, end] = waiting
+        x[first, head] = 0
         return longer
 
     def advance(self, until: int, step: int = 0) -> tuple[Array, Array]:
@@ -134,13 +134,16 @@ class FastMemory:
     def _commands(self) -> int:
         return int(self._channels[self._first, at.COUNTS : at.COUNTS + at.KINDS].sum())
 
-    def _part(self, owners: Array, records: Array) -> None:
-        parts = self._classes.part(owners, records)
+    def _part(self, records: NDArray[Any]) -> None:
+        """Part the classes of which not all channels are given the same."""
+        if self._classes.alone:
+            return
+        parts = self._classes.part(records["channel"], _without_channel(records))
         for old, new in parts:
             self._channels[new] = self._channels[old]
             x = self._channels[new]
-            for queues, end in ((self._npu, at.S_RUN_N0), (self._side, at.S_RUN_N1), (self._programs, at.S_PROG_N)):
-                queues[new, : x[end]] = queues[old, : x[end]]
+            for queues, head, end in self._queues():
+                queues[new, x[head] : x[end]] = queues[old, x[head] : x[end]]
         if parts:
             self._regroup()
 
@@ -215,17 +218,15 @@ class FastMemory:
         return np.sort(np.concatenate([empty, *self._traces]), order=("cycle", "channel"))
 
 
-def _queues(channels: int, fields: list[str]) -> Array:
-    """A queue of records, each with a ticket, for each channel."""
-    return np.zeros((channels, PLACES, len(fields) + 1), np.int64)
+def _new_queues(channels: int, fields: int) -> NDArray[np.int32]:
+    """A queue for each channel."""
+    return np.zeros((channels, PLACES, fields), np.int32)
 
 
-def _columns(records: NDArray[Any], fields: list[str]) -> tuple[Array, Array]:
-    """Channels, and the other fields as columns."""
-    columns = np.empty((len(records), len(fields)), np.int64)
-    for place, name in enumerate(fields):
-        columns[:, place] = records[name]
-    return records["channel"].astype(np.int64), columns
+def _without_channel(records: NDArray[Any]) -> NDArray[np.uint8]:
+    """The bytes of each record behind its first field, the channel."""
+    width = records.dtype.itemsize
+    return np.ascontiguousarray(records).view(np.uint8).reshape(len(records), width)[:, records["channel"].itemsize :]
 
 
 def _block_table(size: int) -> Array:

@@ -227,6 +227,8 @@ def _next_pim(k: Ints, x: Ints) -> int:
 @compiled
 def _feeds(k: Ints, x: Ints, row: int, first: int, last: int) -> bool:
     """Whether a write that feeds PIM waits for `row` in one of the banks first .. last - 1."""
+    if x[k[at.O_FED_ROWS] + (row & (at.FED_ROWS - 1))] == 0:
+        return False
     for i in range(x[at.S_WRITES]):
         t = k[at.O_WRITES] + i * at.FIELDS
         if x[t + at.T_FEEDS] and x[t + at.T_ADDRESS] >> 16 == row and first <= x[t + at.T_BANK] < last:

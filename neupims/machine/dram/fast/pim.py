@@ -5,7 +5,7 @@ Functions that try a command return 0 when one issued, else the cycle at which i
 
 from neupims.jit import Ints, compiled
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.deadline import closes, gwrite_estimate, is_stale, tile_estimate
+from neupims.machine.dram.fast.deadline import closed_in_line, closes, gwrite_estimate, is_stale, tile_estimate
 from neupims.machine.dram.fast.gates import (
     all_closed,
     at_bank,
@@ -204,6 +204,8 @@ def _header(k: Ints, x: Ints, t: int) -> int:
             gate = close_memory_row(k, x, bank)
         elif is_stale(k, x, bank, row):
             gate = close_pim_row(k, x, bank)
+            if gate == 0:
+                closed_in_line(k, x, bank, row)
         if gate == 0:
             return 0
         wake = min(wake, gate)

@@ -1,48 +1,65 @@
 """Runs and PIM instructions are appended to the queues from which channels take them."""
 
+from typing import Any
+
+from numpy.typing import NDArray
+
 from neupims.jit import Array, compiled
 from neupims.machine.dram.fast import layout as at
 
+Records = NDArray[Any]
+
 
 @compiled
-def append(
-    channels: Array, queues: Array, places: Array, owners: Array, records: Array, items: Array, start: int
-) -> int:
-    """Append `records` [n, field] from `start` on to the `queues` [channel, place, field + 1] of their owners.
+def append_runs(channels: Array, of: Array, queues: Array, port: int, runs: Records) -> None:
+    """Append RUNs to the `queues` [channel, place, field] of a port, of those channels that stand for themselves.
 
-    The last field of an entry is its ticket, which counts all that a channel was given. `places` are those, in a
-    channel's state, of the queue's first and last entry and of the requests that the link has yet to take, of which
-    record i is `items[i]`. What has been taken is overwritten when a queue is
-    empty or full. Returns how many records have been
-    appended in all: fewer than n when a queue has to be made longer first.
+    The queues have room, once what has been taken is overwritten. The link has yet to take their bursts.
     """
-    size = queues.shape[1]
-    head, end, unsent = int(places[0]), int(places[1]), int(places[2])
-    for i in range(start, len(owners)):
-        x, queue = channels[owners[i]], queues[owners[i]]
-        if x[head] == x[end]:
-            x[head] = x[end] = 0
-        if x[end] == size:
-            if x[head] == 0:
-                return i
-            _compact(queue, int(x[head]), int(x[end]))
-            x[end] -= x[head]
-            x[head] = 0
-        for field in range(records.shape[1]):
-            queue[x[end], field] = records[i, field]
-        queue[x[end], records.shape[1]] = x[at.S_TICKETS]
+    for i in range(len(runs)):
+        run = runs[i]
+        channel = run["channel"]
+        if of[channel] != channel:
+            continue
+        x, queue = channels[channel], queues[channel]
+        entry = queue[_next(x, queue, at.S_RUN_HEAD0 + port, at.S_RUN_N0 + port)]
+        entry[at.R_BANK], entry[at.R_ROW], entry[at.R_COLUMN] = run["bank"], run["row"], run["column"]
+        entry[at.R_BURSTS], entry[at.R_WRITE], entry[at.R_FEEDS] = run["bursts"], run["write"], run["feeds_pim"]
+        entry[at.R_BLOCK], entry[at.R_TICKET] = run["block"], x[at.S_TICKETS]
         x[at.S_TICKETS] += 1
-        x[unsent] += items[i]
-        x[end] += 1
-    return len(owners)
+        x[at.S_UNSENT0 + port] += run["bursts"]
 
 
 @compiled
-def _compact(queue: Array, head: int, end: int) -> None:
-    """Move the entries head .. end - 1 to the start."""
-    for place in range(end - head):
-        for field in range(queue.shape[1]):
-            queue[place, field] = queue[head + place, field]
+def append_instructions(channels: Array, of: Array, queues: Array, instructions: Records, items: Array) -> None:
+    """Append INSTRUCTIONs, of `items` [n] transactions, to the PIM programs in `queues`; as append_runs."""
+    for i in range(len(instructions)):
+        given = instructions[i]
+        channel = given["channel"]
+        if of[channel] != channel:
+            continue
+        x, queue = channels[channel], queues[channel]
+        entry = queue[_next(x, queue, at.S_PROG_HEAD, at.S_PROG_N)]
+        entry[at.I_KIND], entry[at.I_BANK], entry[at.I_ROW] = given["kind"], given["bank"], given["row"]
+        entry[at.I_GROUPS], entry[at.I_MACS], entry[at.I_BLOCK] = given["groups"], given["macs"], given["block"]
+        entry[at.I_GATE], entry[at.I_HEADER], entry[at.I_TICKET] = given["gate"], given["header"], x[at.S_TICKETS]
+        x[at.S_TICKETS] += 1
+        x[at.S_UNSENT1] += items[i]
+
+
+@compiled
+def _next(x: Array, queue: Array, head: int, end: int) -> int:
+    """Take the next place of a queue between the places in `x[head]` and `x[end]`; what it holds may move up."""
+    if x[head] == x[end]:
+        x[head] = x[end] = 0
+    if x[end] == len(queue):
+        left = x[end] - x[head]
+        for place in range(left):
+            for field in range(queue.shape[1]):
+                queue[place, field] = queue[x[head] + place, field]
+        x[head], x[end] = 0, left
+    x[end] += 1
+    return x[end] - 1
 
 
 @compiled

@@ -2,7 +2,7 @@
 
 from neupims.jit import Ints, compiled
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.duplicates import filtered, merges_read, merges_write, read_at, ring, write_waits
+from neupims.machine.dram.fast.duplicates import feed, filtered, merges_read, merges_write, read_at, ring, write_waits
 from neupims.machine.dram.fast.gates import complete
 from neupims.machine.dram.fast.link import step_link
 
@@ -82,7 +82,7 @@ def _take(k: Ints, x: Ints, b: Ints, runs: Ints, port: int) -> bool:
         if not merges_write(k, x, bank, address, feeds):
             _put(x, k[at.O_WRITES] + x[at.S_WRITES] * at.FIELDS, at.WR, bank, address, feeds, block)
             x[at.S_WRITES] += 1
-            x[at.S_FEEDS] += feeds
+            feed(k, x, address >> 16, feeds)
             x[filtered(k, bank, address)] += 1
         _answer(k, x, b, block)
     elif write_waits(k, x, bank, address):
