@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Array = NDArray[np.int64]
+Narrow = NDArray[np.int32]
 
 
 class Ints(Protocol):
@@ -69,7 +70,7 @@ def _pointer(typing_context: Any, array: Any) -> Any:
     return types.CPointer(array.dtype)(array), generate
 
 
-pointer = cast(Callable[[Array], Ints], intrinsic(_pointer))
+pointer = cast(Callable[[Array | Narrow], Ints], intrinsic(_pointer))
 """In compiled code, where the numbers of an array begin: indexed as it, but from 0 on only, without a shape, and not
 reference-counted. The caller keeps the array alive."""
 

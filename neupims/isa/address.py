@@ -52,26 +52,15 @@ class AddressMap:
         if len(starts) and (first.min() < 0 or last.max() * self.burst_bytes > self.bytes):
             raise ValueError(f"a range leaves the address space of {self.bytes} bytes")
         owner, head, end = self._segments(first, last)
-        stride = self._column_stride
+        stride = self.column_stride
         lanes = np.minimum(end - head, stride)
         which = np.repeat(np.arange(len(head)), lanes)
         burst = head[which] + _counting(lanes)
         index = owner[which] if blocks is None else blocks[owner][which]
         return self._records(burst, -((burst - end[which]) // stride), index, write)
 
-    def linear(self, bursts: Integers) -> Integers:
-        """Byte addresses of bursts if the columns of a row followed each other: in the order row .. channel, column."""
-        columns, stride = dict(self.fields)["column"], self._column_stride
-        high, lane = np.divmod(bursts, columns * stride)
-        column, below = np.divmod(lane, stride)
-        return ((high * stride + below) * columns + column) * self.burst_bytes
-
-    def single_bursts(self, bursts: Integers, write: bool, blocks: Integers) -> NDArray[Any]:
-        """One RUN for each burst, counted from the start of the space, in the given order."""
-        return self._records(bursts, np.ones_like(bursts), blocks, write)
-
     @property
-    def _column_stride(self) -> int:
+    def column_stride(self) -> int:
         """Bursts between neighbouring columns of one row: the product of the fields below the column."""
         stride = 1
         for name, count in reversed(self.fields):
@@ -82,7 +71,7 @@ class AddressMap:
 
     def _segments(self, first: Integers, last: Integers) -> tuple[Integers, Integers, Integers]:
         """Cut burst ranges where the rows end: (range, first burst, burst after the last) of each piece."""
-        span = self._column_stride * dict(self.fields)["column"]
+        span = self.column_stride * dict(self.fields)["column"]
         low = first // span
         counts = np.where(last > first, -(-last // span) - low, 0)
         owner = np.repeat(np.arange(len(first)), counts)

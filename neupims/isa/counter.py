@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neupims.isa.address import AddressMap
-from neupims.isa.hash_order import hash_order
+from neupims.isa.hash_order import hashed_runs
 
 Integers = NDArray[np.int64]
 
@@ -29,21 +29,13 @@ class RunningCounter:
 
     def take(self, sizes: Integers, blocks: Integers, write: bool) -> NDArray[Any]:
         """RUNs of the next bytes: instruction i has `sizes[i]` of them and belongs to block `blocks[i]`."""
-        ends = self.cursor + self.element_bytes + np.cumsum(sizes)
-        starts = ends - sizes
-        self.cursor = int(ends[-1] - self.element_bytes) % self.wrap if len(ends) else self.cursor
-        low, high, owner = _wrapped(starts, ends, self.wrap)
+        start = self.cursor + self.element_bytes
+        self.cursor = (self.cursor + int(sizes.sum())) % self.wrap
         if self.hashed:
-            return self._hashed(low, high, owner, blocks, write)
+            return hashed_runs(self.address, start, self.wrap, sizes, blocks, write)
+        ends = start + np.cumsum(sizes)
+        low, high, owner = _wrapped(ends - sizes, ends, self.wrap)
         return self.address.runs(low, high - low, write, blocks[owner])
-
-    def _hashed(self, low: Integers, high: Integers, owner: Integers, blocks: Integers, write: bool) -> NDArray[Any]:
-        first = low // self.address.burst_bytes
-        counts = -(-high // self.address.burst_bytes) - first
-        part = np.repeat(np.arange(len(low)), counts)
-        bursts = first[part] + np.arange(len(part)) - np.repeat(np.cumsum(counts) - counts, counts)
-        order = hash_order(self.address.linear(bursts), owner[part])
-        return self.address.single_bursts(bursts[order], write, blocks[owner[part][order]])
 
 
 def _wrapped(starts: Integers, ends: Integers, wrap: int) -> tuple[Integers, Integers, Integers]:

@@ -1,47 +1,123 @@
 """The hash table of `isa.hash_order`, compiled: entries are put in one after the other, and the table grows."""
 
-from neupims.jit import Array, Ints, compiled
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neupims.jit import Array, Ints, compiled, lowest_bit, pointer
 
 INFO_BITS = 5
 LEAST_PLACES = 8
 FULL = 255
 """Largest info byte."""
 
+FIRST_FACTOR = np.uint64(0xFF51AFD7ED558CCD)
+"""Of the finalizer of MurmurHash3."""
+SECOND_FACTOR = np.uint64(0xC4CEB9FE1A85EC53)
+HALF = np.uint64(33)
+USED = np.uint64((1 << 40) - 1)
+"""Bits of a hash that any table uses."""
+
 SIZE, STEP, DROPPED, FAR = range(4)
 """State of a table: its places, what a place adds to the info byte, further bits dropped, whether one more must be."""
 
+CHANNEL, ROW, COLUMN, BANK = range(4)
+"""Parts of an address; in `fields` [field, (size, part, weight in a bank number)] the least significant is first."""
+
 
 @compiled
-def list_tables(hashes: Array, starts: Array, info: Array, entry: Array, moved: Array, order: Array) -> None:
-    """Write to `order` the entries of each table in the order of their places.
+def list_runs(
+    sizes: Array, blocks: Array, layout: Array, fields: Array, room: Array, write: bool, runs: NDArray[Any]
+) -> int:
+    """Write a RUN for each burst of consecutive instructions, in the order of a hash table for each; returns how many.
 
-    `hashes` [entry]; table t has the entries `starts[t]` to `starts[t + 1]` - 1. `info` and `entry` [place] have room
-    for two places for each of the largest table's, and FULL more; `moved` for its entries.
+    Instruction i has `sizes[i]` bytes and belongs to block `blocks[i]`. `layout`: the first byte, where bytes begin
+    anew, bytes of a burst, columns of a row, bursts between two of its columns. `room` [6, place]: at least two places
+    for each of the largest table's, and FULL more.
     """
-    state = info[len(info) - 4 :]
-    for table in range(len(starts) - 1):
-        low, high = starts[table], starts[table + 1]
-        _clear(info, state, LEAST_PLACES)
-        for i in range(low, high):
-            n = i - low
-            if n >= state[SIZE] * 8 // 10:
-                _list(info, entry, state, moved)
-                _clear(info, state, 2 * state[SIZE])
-                for j in range(n):
-                    _put(info, entry, state, int(moved[j]), int(hashes[moved[j]]))
-            _put(info, entry, state, i, int(hashes[i]))
-        _list(info, entry, state, order[low:high])
+    start, wrap, size = layout[0], layout[1], layout[2]
+    info, entry, listed = pointer(room[0]), pointer(room[1]), pointer(room[2])
+    bursts, hashes, state = pointer(room[3]), pointer(room[4]), pointer(room[5])
+    done = 0
+    for i in range(len(sizes)):
+        n, end = 0, start + sizes[i]
+        while start < end:
+            until = min(end, (start // wrap + 1) * wrap)
+            low = start % wrap
+            for burst in range(low // size, (low + until - start - 1) // size + 1):
+                bursts[n], hashes[n] = burst, _mixed(_linear(burst, layout[3], layout[4]) * size)
+                n += 1
+            start = until
+        _fill(info, entry, state, listed, hashes, n)
+        for place in range(n):
+            _split(bursts[listed[place]], fields, runs[done + place])
+            runs[done + place]["block"], runs[done + place]["write"] = blocks[i], write
+        done += n
+    return done
 
 
 @compiled
-def _clear(info: Array, state: Array, size: int) -> None:
+def _linear(burst: int, columns: int, stride: int) -> int:
+    """The number of a burst if the columns of a row followed each other."""
+    above, lane = _divided(burst, stride)
+    high, column = _divided(above, columns)
+    return (high * stride + lane) * columns + column
+
+
+@compiled
+def _divided(value: int, by: int) -> tuple[int, int]:
+    """Quotient and remainder; most sizes are powers of two, for which no division is needed."""
+    if by & (by - 1) == 0:
+        return value >> lowest_bit(by), value & (by - 1)
+    return value // by, value % by
+
+
+@compiled
+def _mixed(address: int) -> int:
+    x = np.uint64(address)
+    x = (x ^ (x >> HALF)) * FIRST_FACTOR
+    x = (x ^ (x >> HALF)) * SECOND_FACTOR
+    return np.int64((x ^ (x >> HALF)) & USED)  # type: ignore[return-value]
+
+
+@compiled
+def _split(burst: int, fields: Array, run: Any) -> None:
+    channel = row = column = bank = 0
+    for field in range(len(fields)):
+        part = fields[field, 1]
+        burst, digit = _divided(burst, fields[field, 0])
+        channel += digit * (part == CHANNEL)
+        row += digit * (part == ROW)
+        column += digit * (part == COLUMN)
+        bank += digit * (part == BANK) * fields[field, 2]
+    run["channel"], run["row"], run["column"], run["bank"] = channel, row, column, bank
+    run["bursts"], run["feeds_pim"] = 1, 0
+
+
+@compiled
+def _fill(info: Ints, entry: Ints, state: Ints, out: Ints, hashes: Ints, count: int) -> None:
+    """Put in the entries 0 to `count` - 1, and write to `out` in which order they are listed."""
+    _clear(info, state, LEAST_PLACES)
+    for i in range(count):
+        if i >= state[SIZE] * 8 // 10:
+            _list(info, entry, state, out)
+            _clear(info, state, 2 * state[SIZE])
+            for j in range(i):
+                _put(info, entry, state, out[j], hashes[out[j]])
+        _put(info, entry, state, i, hashes[i])
+    _list(info, entry, state, out)
+
+
+@compiled
+def _clear(info: Ints, state: Ints, size: int) -> None:
     for place in range(2 * size + FULL):
         info[place] = 0
     state[SIZE], state[STEP], state[DROPPED], state[FAR] = size, 1 << INFO_BITS, 0, 0
 
 
 @compiled
-def _list(info: Array, entry: Array, state: Array, out: Ints) -> None:
+def _list(info: Ints, entry: Ints, state: Ints, out: Ints) -> None:
     n = 0
     for place in range(2 * state[SIZE] + FULL):
         if info[place]:
@@ -50,18 +126,18 @@ def _list(info: Array, entry: Array, state: Array, out: Ints) -> None:
 
 
 @compiled
-def _put(info: Array, entry: Array, state: Array, new: int, value: int) -> None:
+def _put(info: Ints, entry: Ints, state: Ints, new: int, value: int) -> None:
     """Put in an entry behind those with an info byte that is not less; what is in its place moves up."""
     if state[FAR]:
         _drop_bit(info, state)
-    step, place = int(state[STEP]), (value >> INFO_BITS) & (state[SIZE] - 1)
+    step, place = state[STEP], (value >> INFO_BITS) & (state[SIZE] - 1)
     byte = step + ((value & ((1 << INFO_BITS) - 1)) >> state[DROPPED])
     while byte <= info[place]:
         place, byte = place + 1, byte + step
     while True:
         if byte + step > FULL:
             state[FAR] = 1
-        there, before = int(info[place]), int(entry[place])
+        there, before = info[place], entry[place]
         info[place], entry[place] = byte, new
         if there == 0:
             return
@@ -69,7 +145,7 @@ def _put(info: Array, entry: Array, state: Array, new: int, value: int) -> None:
 
 
 @compiled
-def _drop_bit(info: Array, state: Array) -> None:
+def _drop_bit(info: Ints, state: Ints) -> None:
     """An entry is far from its home place: the table drops the lowest of the further bits, for those to come."""
     for place in range(2 * state[SIZE] + FULL):
         info[place] >>= 1

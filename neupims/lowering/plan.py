@@ -69,6 +69,10 @@ def lower_decode(
         raise ValueError("a sub-batch is empty")
     requests = [request for sub_batch in sub_batches for request in sub_batch]
     device = build_device(shard(shape, tp, pp), system, [*requests, *waiting], len(requests), cost, tp)
+    counter = _shared_counter(device, len(sub_batches))
+    if counter is not None:
+        sizes_only = CounterStorage(replace(counter, hashed=False))
+        device = replace(device, target=replace(device.target, storage=sizes_only))
     spans = _spans(sub_batches)
     stages = [_stage(device, stage, spans, sub_batches) for stage in outline]
     repeats = [stage.repeats for stage in outline]
@@ -78,7 +82,7 @@ def lower_decode(
         stages.insert(0, Stage("in", npu=embedding_part(device, whole, positions)))
         stages.append(Stage("out", npu=head_part(device, whole, device.activations.residual)))
         repeats = [1, *repeats, 1]
-    return Plan(tuple(stages), tuple(repeats), _shared_counter(device, len(sub_batches)))
+    return Plan(tuple(stages), tuple(repeats), counter)
 
 
 def _shared_counter(device: Device, programs: int) -> RunningCounter | None:

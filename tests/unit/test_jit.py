@@ -8,8 +8,10 @@ import pytest
 
 CALL = """
 import numpy as np
-from neupims.isa.hash_order import hash_order
-print(hash_order(np.arange(9) * 64, np.zeros(9, int)))
+from neupims.isa.address import AddressMap
+from neupims.isa.hash_order import hashed_runs
+address = AddressMap((("row", 8), ("rank", 1), ("group", 1), ("bank", 4), ("column", 4), ("channel", 4)), 64)
+print(hashed_runs(address, 0, 1 << 13, np.array([999]), np.array([0]), False).tolist())
 """
 
 
@@ -28,6 +30,6 @@ def test_several_first_uses_at_the_same_time_agree(start, tmp_path):
     assert outputs[0][0].startswith("[")
     assert outputs[0][1] == ""
     compiled = sorted(path.name for path in tmp_path.rglob("*.nbc"))
-    assert any("list_tables" in name for name in compiled)
+    assert any("list_runs" in name for name in compiled)
     assert start().communicate() == outputs[0]
     assert sorted(path.name for path in tmp_path.rglob("*.nbc")) == compiled

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from neupims.isa.hash_order import hash_order
+from neupims.isa.address import AddressMap
+from neupims.isa.hash_order import hashed_runs
 
 MASK = (1 << 64) - 1
 
@@ -54,27 +55,54 @@ class Growing:
             place, entry = place + 1, (entry[0] + self.step, entry[1])
 
 
-def lines(first, count):
-    """Byte addresses of bursts as the published simulator numbers them: 16 columns of each of 32 channels."""
-    line = np.arange(first, first + count)
-    return (line // 512 * 512 + line % 32 * 16 + line // 32 % 16) * 64
+ADDRESS = AddressMap((("row", 4096), ("rank", 2), ("group", 4), ("bank", 4), ("column", 16), ("channel", 32)), 64)
+ENDLESS = 1 << 40
+
+
+def line(burst):
+    """Byte address of a burst as the published simulator numbers them: 16 columns of each of 32 channels."""
+    return (burst // 512 * 512 + burst % 32 * 16 + burst // 32 % 16) * 64
+
+
+def listed(bursts):
+    """Places of bursts in the order in which a table lists them."""
+    table, burst_at = Growing(), {line(burst): burst for burst in bursts}
+    for address in burst_at:
+        table.add(address)
+    return [place(burst_at[address]) for address in table.listed]
+
+
+def place(burst):
+    parts = {name: int(value) for name, value in ADDRESS.split(np.array(burst * 64)).items()}
+    return parts["channel"], (parts["rank"] * 4 + parts["group"]) * 4 + parts["bank"], parts["row"], parts["column"]
+
+
+def runs(start, sizes, wrap=ENDLESS):
+    return hashed_runs(ADDRESS, start, wrap, np.array(sizes, np.int64), np.arange(len(sizes)) + 7, False)
+
+
+def places(runs):
+    assert (runs["bursts"] == 1).all()
+    return list(zip(*(runs[name].tolist() for name in ("channel", "bank", "row", "column")), strict=True))
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 6, 7, 9, 33, 66, 129, 257, 513, 2049, 5000])
 @pytest.mark.parametrize("first", [0, 4096, 131_071, 600_001])
 def test_an_instruction_is_listed_as_the_table_does(first, count):
-    addresses, table = lines(first, count), Growing()
-    for address in addresses.tolist():
-        table.add(address)
-    assert addresses[hash_order(addresses, np.zeros(count, np.int64))].tolist() == table.listed
+    assert places(runs(first * 64, [count * 64])) == listed(range(first, first + count))
 
 
-def test_tables_stay_apart():
-    addresses = np.concatenate([lines(0, 40), lines(7, 40)])
-    order = hash_order(addresses, np.repeat([0, 1], 40))
-    assert sorted(order[:40].tolist()) == list(range(40))
-    assert order[:40].tolist() == hash_order(addresses[:40], np.zeros(40, np.int64)).tolist()
+def test_instructions_have_tables_of_their_own_and_share_the_bursts_at_their_borders():
+    both = runs(64 * 7 + 2, [64 * 40, 64 * 30])
+    assert both["block"].tolist() == [7] * 41 + [8] * 31
+    assert places(both) == listed(range(7, 48)) + listed(range(47, 78))
+
+
+def test_bytes_begin_anew():
+    assert places(runs(64 * 30 + 2, [64 * 8], wrap=64 * 32)) == listed([30, 31, *range(7)])
+    assert places(runs(64 * 34, [64 * 2], wrap=64 * 32)) == listed([2, 3])
 
 
 def test_nothing_is_in_order():
-    assert hash_order(np.zeros(0, np.int64), np.zeros(0, np.int64)).tolist() == []
+    assert len(runs(0, [])) == 0
+    assert len(runs(0, [0])) == 0

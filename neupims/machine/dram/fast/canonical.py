@@ -4,7 +4,7 @@ Times that have passed count as the present, rings begin at their heads, and wha
 (wake-up cycles, cached places) or counted is left out. PIM work is not covered: a channel that has any has none.
 """
 
-from neupims.jit import Array, Ints, compiled, pointer
+from neupims.jit import Array, Ints, Narrow, compiled, pointer
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.duplicates import read_at, ring
 
@@ -17,7 +17,7 @@ def has_pim_work(x: Array) -> bool:
 
 
 @compiled
-def write_canonical(constants: Array, channel: Array, npu: Array, side: Array, out: Array) -> int:
+def write_canonical(constants: Array, channel: Array, npu: Narrow, side: Narrow, out: Array) -> int:
     """Write the canonical state of a channel without PIM work to `out`; returns its length.
 
     `npu` and `side` [place, field] are the queues of its two ports.
@@ -156,7 +156,7 @@ def _link(k: Ints, x: Ints, out: Ints, end: int) -> int:
 
 
 @compiled
-def _runs(queue: Array, head: int, last: int, done: int, out: Ints, end: int) -> int:
+def _runs(queue: Narrow, head: int, last: int, done: int, out: Ints, end: int) -> int:
     """What waits at a port, without the tickets: with no PIM work about, they compare with none."""
     out[end], out[end + 1] = last - head, done
     end += 2

@@ -1,6 +1,6 @@
 """The cycle of a channel, and the cycles in which nothing can happen, which are skipped."""
 
-from neupims.jit import Array, Ints, compiled, pointer
+from neupims.jit import Array, Ints, Narrow, compiled, pointer
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.banks import memory_step
 from neupims.machine.dram.fast.gates import complete, look_again
@@ -11,7 +11,15 @@ from neupims.machine.dram.fast.queues import accept, ring
 
 @compiled
 def advance(
-    k: Array, channels: Array, which: Array, b: Array, npu: Array, side: Array, programs: Array, until: int, step: int
+    k: Array,
+    channels: Array,
+    which: Array,
+    b: Array,
+    npu: Narrow,
+    side: Narrow,
+    programs: Narrow,
+    until: int,
+    step: int,
 ) -> None:
     """Run the channels `which` up to, not including, cycle `until`.
 

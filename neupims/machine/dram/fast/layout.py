@@ -207,7 +207,7 @@ T_COMMAND, T_BANK, T_ROW, T_MACS, T_GROUPS, T_BLOCK, T_LAST = range(7)
 T_ADDRESS, T_FEEDS, T_SINCE = 2, 3, 7
 FIELDS = 8
 
-FILTER = 1024
+FILTER = 8192
 """Places of the table that counts, by a hash of the address, the accesses whose command has yet to issue."""
 
 FED_ROWS = 256

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from neupims.hardware.memory import MemorySpec
 from neupims.hardware.pim import PimSpec
 from neupims.isa.memory import TRACE, transactions
-from neupims.jit import Array
+from neupims.jit import Array, Narrow
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.build import build_channels, build_constants
 from neupims.machine.dram.fast.canonical import has_pim_work, write_canonical
@@ -21,7 +21,7 @@ WINDOW = 4096
 """Cycles run at a time, at most; where every command is kept, there is room for those of so many."""
 JOIN_EVERY, JOIN_PATIENCE = 2048, 8
 """Cycles after which channels are compared, at first, and by how much this may grow while none can be joined."""
-COUNTED = at.KINDS + 2
+COUNTED = np.array([*range(at.COUNTS, at.COUNTS + at.KINDS), at.S_PIM_BUSY, at.S_MACS])
 PLACES = 1024
 """Of a queue, at first."""
 
@@ -43,7 +43,7 @@ class FastMemory:
         self._traces: list[NDArray[Any]] = []
         self._trace, self._plain = trace, plain
         self._classes = Classes(count, alone=plain)
-        self._more = np.zeros((count, COUNTED), np.int64)
+        self._more = np.zeros((count, len(COUNTED)), np.int64)
         """What each channel has counted more than the one that stands for it."""
         self._next_join, self._pause = JOIN_EVERY, JOIN_EVERY
         self._simulated = self._begun = 0
@@ -84,13 +84,13 @@ class FastMemory:
         append_instructions(self._channels, self._classes.of, self._programs, instructions, items)
         self._pause = JOIN_EVERY
 
-    def _queues(self) -> tuple[tuple[Array, int, int], ...]:
+    def _queues(self) -> tuple[tuple[Narrow, int, int], ...]:
         """The queues of channels, and where in their state the first entry and the end of each are."""
         npu, side = (self._npu, at.S_RUN_HEAD0, at.S_RUN_N0), (self._side, at.S_RUN_HEAD1, at.S_RUN_N1)
         return npu, side, (self._programs, at.S_PROG_HEAD, at.S_PROG_N)
 
-    def _with_room(self, queues: Array, head: int, end: int, records: NDArray[Any]) -> Array:
-        """Queues, longer ones if need be, of which no more than two thirds are in use when `records` are appended."""
+    def _with_room(self, queues: Narrow, head: int, end: int, records: NDArray[Any]) -> Narrow:
+        """Narrow, longer ones if need be, of which no more than two thirds are in use when `records` are appended."""
         first, x = self._first, self._channels
         waiting = x[first, end] - x[first, head]
         more = np.bincount(records["channel"], minlength=len(x))[first]
@@ -160,8 +160,9 @@ class FastMemory:
         self._next_join = self.now + self._pause
 
     def _join_all(self, alike: list[int]) -> bool:
-        for other in alike[1:]:
-            self._more[self._classes.members(other)] += self._counted(other) - self._counted(alike[0])
+        counted = self._counted(np.array(alike))
+        for other, own in zip(alike[1:], counted[1:], strict=True):
+            self._more[self._classes.members(other)] += own - counted[0]
             self._classes.join(alike[0], other)
         return len(alike) > 1
 
@@ -180,10 +181,9 @@ class FastMemory:
         out = np.empty(2 * len(x) + int(waiting) * at.R_TICKET, np.int64)
         return out[: write_canonical(self._k, x, self._npu[channel], self._side[channel], out)].tobytes()
 
-    def _counted(self, channels: int | Array) -> Array:
-        """Commands of each kind, busy cycles and MACs of channels that are run."""
-        x = self._channels[channels]
-        return np.concatenate((x[..., at.COUNTS : at.COUNTS + at.KINDS], x[..., [at.S_PIM_BUSY, at.S_MACS]]), axis=-1)
+    def _counted(self, channels: Array) -> Array:
+        """Commands of each kind, busy cycles and MACs of channels that are run [channel, count]."""
+        return self._channels[channels[:, np.newaxis], COUNTED]
 
     # What happened --------------------------------------------------------------------------
 
@@ -218,7 +218,7 @@ class FastMemory:
         return np.sort(np.concatenate([empty, *self._traces]), order=("cycle", "channel"))
 
 
-def _new_queues(channels: int, fields: int) -> NDArray[np.int32]:
+def _new_queues(channels: int, fields: int) -> Narrow:
     """A queue for each channel."""
     return np.zeros((channels, PLACES, fields), np.int32)
 

@@ -4,14 +4,14 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from neupims.jit import Array, compiled
+from neupims.jit import Array, Narrow, compiled
 from neupims.machine.dram.fast import layout as at
 
 Records = NDArray[Any]
 
 
 @compiled
-def append_runs(channels: Array, of: Array, queues: Array, port: int, runs: Records) -> None:
+def append_runs(channels: Array, of: Array, queues: Narrow, port: int, runs: Records) -> None:
     """Append RUNs to the `queues` [channel, place, field] of a port, of those channels that stand for themselves.
 
     The queues have room, once what has been taken is overwritten. The link has yet to take their bursts.
@@ -31,7 +31,7 @@ def append_runs(channels: Array, of: Array, queues: Array, port: int, runs: Reco
 
 
 @compiled
-def append_instructions(channels: Array, of: Array, queues: Array, instructions: Records, items: Array) -> None:
+def append_instructions(channels: Array, of: Array, queues: Narrow, instructions: Records, items: Array) -> None:
     """Append INSTRUCTIONs, of `items` [n] transactions, to the PIM programs in `queues`; as append_runs."""
     for i in range(len(instructions)):
         given = instructions[i]
@@ -48,7 +48,7 @@ def append_instructions(channels: Array, of: Array, queues: Array, instructions:
 
 
 @compiled
-def _next(x: Array, queue: Array, head: int, end: int) -> int:
+def _next(x: Array, queue: Narrow, head: int, end: int) -> int:
     """Take the next place of a queue between the places in `x[head]` and `x[end]`; what it holds may move up."""
     if x[head] == x[end]:
         x[head] = x[end] = 0
