@@ -148,10 +148,7 @@ def note(k: Ints, x: Ints, command: int, bank: int, row: int, n: int) -> None:
     x[at.S_MEMORY_WAKE] = 0
     if not (command == at.RD and _lets_nothing_move(k, x, bank)):
         x[at.S_STUCK] = 0
-    if command <= at.WR:
-        wake_up(k, x, bank)
-    else:
-        look_again(k, x)
+    _wake_enabled(k, x, command, bank)
     if command != at.RD and command != at.WR:
         x[at.S_PIM_WAKE] = x[at.S_REFRESH_WAKE] = 0
     if k[at.P_TRACE]:
@@ -159,6 +156,22 @@ def note(k: Ints, x: Ints, command: int, bank: int, row: int, n: int) -> None:
         x[place], x[place + 1], x[place + 2] = x[at.S_CYCLE], command, bank
         x[place + 3], x[place + 4] = row, 0 if command == at.PIM_MAC else n
         x[at.S_TRACED] += 1
+
+
+@compiled
+def _wake_enabled(k: Ints, x: Ints, command: int, bank: int) -> None:
+    """Forget when those bank queues could issue to which `command` may give a chance: never by its gates."""
+    if command <= at.WR or (command == at.PIM_PRE and k[at.P_SCOPE] == at.SCOPE_BANK):
+        wake_up(k, x, bank)
+    elif k[at.P_DUAL] == 0 or command == at.REF or command == at.PIM_PRE:
+        look_again(k, x)
+    elif command == at.PIM_ACT:
+        rank = k[k[at.O_RANK_OF] + bank]
+        if has_closed(k, x, rank * k[at.P_PER_RANK], k[at.P_PER_RANK]):
+            for other in range(bank, bank + k[at.P_PER_GROUP]):
+                wake_up(k, x, other)
+        else:
+            look_again(k, x)  # activations that would have pushed back its own are free
 
 
 @compiled

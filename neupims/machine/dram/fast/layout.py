@@ -210,7 +210,7 @@ FIELDS = 8
 FILTER = 8192
 """Places of the table that counts, by a hash of the address, the accesses whose command has yet to issue."""
 
-FED_ROWS = 256
+FED_ROWS = 2048
 """Places of the table that counts, by the row's last bits, the posted writes that feed PIM."""
 
 # A read that another one will answer.

@@ -46,14 +46,14 @@ class FastMemory:
         self._more = np.zeros((count, len(COUNTED)), np.int64)
         """What each channel has counted more than the one that stands for it."""
         self._next_join, self._pause = JOIN_EVERY, JOIN_EVERY
-        self._simulated = self._begun = 0
+        self._now = self._simulated = self._begun = 0
         self._first = np.arange(count)
         self._regroup()
 
     @property
     def now(self) -> int:
         """Cycles run."""
-        return int(self._channels[0, at.S_CYCLE])
+        return self._now
 
     def blocks(self, parts: Array) -> int:
         """Register blocks of so many parts each; returns the first one's id."""
@@ -119,6 +119,7 @@ class FastMemory:
             self._join()
         k, x, queues = self._k, self._channels, (self._npu, self._side, self._programs)
         advance(k, x, self._first, self._blocks, *queues, until, step)
+        self._now = int(x[self._first[0], at.S_CYCLE])
         if self._trace:
             self._keep_trace()
 

@@ -148,14 +148,16 @@ def _try_head(k: Ints, x: Ints, b: Ints) -> bool:
 def _pop(k: Ints, x: Ints) -> None:
     x[at.S_COMMAND_HEAD] = ring(x[at.S_COMMAND_HEAD] + 1, k[at.P_PIM_COMMANDS])
     x[at.S_COMMANDS] -= 1
+    if x[at.S_COMMANDS] == 0:
+        look_again(k, x)
 
 
 @compiled
 def _deadline_met(k: Ints, x: Ints, estimate: int) -> bool:
     cycle, due = x[at.S_CYCLE] + 1, x[at.S_NEXT_TICK]
     left = (due + k[at.P_TICK] if cycle == due and k[at.P_EXACT] == 0 else due) - cycle - estimate
-    if left > x[at.S_SLACK]:
-        look_again(k, x)
+    if left <= 0 or x[at.S_SLACK] < min(left, k[at.P_RP] + k[at.P_RCDWR] + 1):
+        look_again(k, x)  # what did not fit the slack now may, or has no slack to fit
     x[at.S_SLACK] = max(left, 0)
     if left <= 0:
         x[at.S_SKIP_PIM] = x[at.S_ACTIVE] = 1
@@ -240,6 +242,7 @@ def _compute(k: Ints, x: Ints, b: Ints, t: int) -> int:
         complete(x, b, x[t + at.T_BLOCK], x[at.S_CYCLE] + k[k[at.O_RESULTS] + command * k[at.O_WIDTH] + macs])
     if x[t + at.T_LAST]:
         x[at.S_TILE_OPEN] = 0
+        look_again(k, x)
         if k[at.P_BLOCKED]:
             x[at.S_PIM_MODE] = x[at.S_SLACK] = 0
         if k[at.P_BLOCKED] or k[at.P_ORDERED]:
