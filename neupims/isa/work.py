@@ -3,6 +3,7 @@
 All are frozen records of arrays. Addresses are already rows and columns of channels (`isa.memory`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -164,7 +165,7 @@ class Stage:
 class Plan:
     """The stages of one iteration, in order, with how often each stands in the whole of it."""
 
-    stages: tuple[Stage, ...]
+    stages: Sequence[Stage]
     repeats: tuple[int, ...]
     """The iteration takes sum(repeats[i] * duration(stages[i])); see the extrapolation in docs/design.md."""
     counter: RunningCounter | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from neupims.lowering.layer import (
     pim_attention,
 )
 from neupims.lowering.memory_map import address_map
+from neupims.lowering.on_demand import StagesOnDemand
 from neupims.lowering.placement import place
 from neupims.lowering.storage import CounterStorage, PlacedStorage, Storage
 from neupims.lowering.target import Cost, Target
@@ -74,15 +76,23 @@ def lower_decode(
         sizes_only = CounterStorage(replace(counter, hashed=False))
         device = replace(device, target=replace(device.target, storage=sizes_only))
     spans = _spans(sub_batches)
-    stages = [_stage(device, stage, spans, sub_batches) for stage in outline]
+    lower = [partial(_stage, device, stage, spans, sub_batches) for stage in outline]
     repeats = [stage.repeats for stage in outline]
     if system.policy.head if head is None else head:
-        whole = Tokens(0, len(requests))
-        positions = np.array([request.length - 1 for request in requests])
-        stages.insert(0, Stage("in", npu=embedding_part(device, whole, positions)))
-        stages.append(Stage("out", npu=head_part(device, whole, device.activations.residual)))
+        lower = [partial(_first_stage, device, requests), *lower, partial(_last_stage, device, len(requests))]
         repeats = [1, *repeats, 1]
-    return Plan(tuple(stages), tuple(repeats), counter)
+    storage = device.target.storage
+    taken = storage.counter if isinstance(storage, CounterStorage) else None
+    return Plan(StagesOnDemand(lower, taken), tuple(repeats), counter)
+
+
+def _first_stage(device: Device, requests: Sequence[Request]) -> Stage:
+    positions = np.array([request.length - 1 for request in requests])
+    return Stage("in", npu=embedding_part(device, Tokens(0, len(requests)), positions))
+
+
+def _last_stage(device: Device, tokens: int) -> Stage:
+    return Stage("out", npu=head_part(device, Tokens(0, tokens), device.activations.residual))
 
 
 def _shared_counter(device: Device, programs: int) -> RunningCounter | None:

@@ -47,7 +47,7 @@ class StageSequence:
 
     def __init__(self, plan: Plan, core: Core, progress: Progress | None) -> None:
         self.plan, self.core, self.progress = plan, core, progress
-        self._times: list[tuple[int, int]] = []
+        self._times: list[tuple[str, int, int]] = []
         self._operators: list[tuple[OperatorSpan, ...]] = []
         self._counts = [core.transfers.memory.counters()]
 
@@ -65,7 +65,8 @@ class StageSequence:
         start, env = self.core.now, self.core.env
         npu, pim = NpuProgram(stage.npu, self.core), PimProgram(stage.pim, self.core)
         yield env.all_of([env.process(npu.run()), env.process(pim.run())])
-        self._times.append((start, self.core.now))
+        self._times.append((stage.name, start, self.core.now))
+        self.core.transfers.forget()
         self._operators.append((*npu.spans, *pim.spans))
         env.process(self._count())
 
@@ -76,9 +77,9 @@ class StageSequence:
 
     def spans(self) -> Generator[StageSpan, None, None]:
         """What happened in each stage."""
-        rows = zip(self.plan.stages, self.plan.repeats, self._times, self._operators, strict=True)
-        for index, (stage, repeats, (start, end), operators) in enumerate(rows):
-            yield StageSpan(stage.name, start, end, repeats, operators, self._added(index))
+        rows = zip(self._times, self.plan.repeats, self._operators, strict=True)
+        for index, ((name, start, end), repeats, operators) in enumerate(rows):
+            yield StageSpan(name, start, end, repeats, operators, self._added(index))
 
     def _added(self, index: int) -> Counters:
         before, after = self._counts[index], self._counts[index + 1]

@@ -107,6 +107,17 @@ class Transfers:
         self._watch[first : first + count] = len(self._handlers)
         self._handlers.append(handler)
 
+    def forget(self) -> None:
+        """A stage has ended, and with it all its transfers: what watched their blocks is let go.
+
+        Raises:
+            RuntimeError: one of its blocks has not completed.
+        """
+        if (self.arrived[self._watch >= 0] == NEVER).any():
+            raise RuntimeError("a stage ended before all its transfers did")
+        self._watch[:] = -1
+        self._handlers.clear()
+
     def watch_join(self, first: int, count: int, join: Join) -> None:
         """Count `join` down with the arrival of each of `count` blocks."""
         self.watch(first, count, lambda block: join.count_down(int(self.arrived[block])))

@@ -78,8 +78,6 @@ def _pieces(value: object) -> Iterator[bytes]:
         array = cast("NDArray[Any]", value)
         yield f"array {array.dtype.descr} {array.shape}".encode()
         yield array.tobytes()
-    elif isinstance(value, list | tuple):
-        yield from _pieces_of("list", cast("Sequence[object]", value))
     elif isinstance(value, dict):
         items = cast("dict[object, object]", value)
         yield from _pieces_of("dict", [*items, *items.values()])
@@ -87,6 +85,8 @@ def _pieces(value: object) -> Iterator[bytes]:
         yield from _pieces_of(type(value).__name__, [getattr(value, field.name) for field in fields(value)])
     elif value is None or isinstance(value, str | int | float):
         yield f"{type(value).__name__} {value!r}".encode()
+    elif isinstance(value, Sequence):
+        yield from _pieces_of("list", cast("Sequence[object]", value))
     else:
         raise TypeError(f"a key cannot be made of {type(value).__name__}")
 

@@ -10,10 +10,11 @@ from neupims.hardware.load import load_system
 from neupims.hardware.system import SystemSpec
 from neupims.isa.outline import Outline
 from neupims.isa.verify import Bounds, problems
-from neupims.isa.work import Dataflow, LinkWork, NpuWork, Plan, Records
+from neupims.isa.work import Dataflow, LinkWork, NpuWork, Plan, Records, Stage
 from neupims.lowering.decoder import DecoderShape, read_decoder
 from neupims.lowering.plan import lower_decode
 from neupims.request import Batch, Request
+from neupims.results.cache import content_key
 from neupims.scheduling.stages import stages
 from neupims.scheduling.subbatch import split_batch
 
@@ -190,9 +191,26 @@ def test_pipeline_stages_hold_their_own_layers_only(
     tiny: Systems, shape: DecoderShape, batch_of: Batches, cost: Cycles
 ) -> None:
     deep = replace(shape, layers=12)
-    lower_decode(deep, tiny(), (batch_of(LENGTHS),), stages("serial", 3), cost, pp=4)
+    list(lower_decode(deep, tiny(), (batch_of(LENGTHS),), stages("serial", 3), cost, pp=4).stages)
     with pytest.raises(IndexError):
-        lower_decode(deep, tiny(), (batch_of(LENGTHS),), stages("serial", 4, unroll=True), cost, pp=4)
+        list(lower_decode(deep, tiny(), (batch_of(LENGTHS),), stages("serial", 4, unroll=True), cost, pp=4).stages)
+
+
+@pytest.mark.parametrize("name", ["neupims", "npu-only-authors"])
+def test_a_stage_is_the_same_whenever_it_is_asked_for(
+    tiny: Systems, shape: DecoderShape, batch_of: Batches, cost: Cycles, name: str
+) -> None:
+    def lowered() -> Sequence[Stage]:
+        batch = (batch_of(LENGTHS),)
+        return lower_decode(replace(shape, layers=3), tiny(name), batch, stages("serial", 3, True), cost).stages
+
+    in_order = [content_key(stage) for stage in lowered()]
+    assert len(set(in_order)) == len(in_order) > 3
+    again = lowered()
+    for index in (4, 1, 1, -1, 0, 5):
+        assert content_key(again[index]) == in_order[index]
+    assert [content_key(stage) for stage in again[2:4]] == in_order[2:4]
+    assert content_key(again) == content_key(tuple(lowered()))
 
 
 @pytest.mark.parametrize("name", ["neupims", "npu-only"])
