@@ -52,10 +52,14 @@ class Classes:
 
         `owners` says which channel each record is for, `records` [record, byte] what it is.
         """
+        given = np.unique(self.of[owners]).tolist()
+        several = [first for first in self._several if first in given]
+        if not several:
+            return []
         order = np.argsort(owners, kind="stable")
         starts = np.searchsorted(owners[order], np.arange(len(self.of) + 1))
         counts, parted = np.diff(starts), list[tuple[int, int]]()
-        for first in self._several:
+        for first in several:
             members = self.members(first)
             own = [order[starts[channel] : starts[channel + 1]] for channel in members.tolist()]
             if (counts[members] != counts[first]).any() or not _alike(records, own):
