@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
-from neupims.bench.cases import AXES
+from neupims.bench.cases import AXES, KINDS
 from neupims.bench.measure import Measured, Row
+from neupims.bench.recurrence import Recurrence
 
 Point = tuple[str, str, Measured | str]
 CASES = "| case | CPU s | goal, must | commands | of these run | per CPU s | plain | interpreter | peak MB |"
@@ -55,7 +56,18 @@ def _took(took: Measured | str) -> str:
     return f"{took.cpu_s:.2f} | {took.commands:,} | {took.run / took.commands:.0%} | {took.peak_mb:.0f}"
 
 
-def page(rows: Sequence[Row], points: Sequence[Point]) -> str:
-    """docs/performance.md: the text beside this file with both tables put in."""
+def recurrence_lines(found: Sequence[Recurrence]) -> Iterator[str]:
+    """After how many cycles each kind of traffic repeats itself."""
+    yield from ("| traffic on one channel | cycles observed | repeats itself after |", "|---|---|---|")
+    for one in found:
+        period = "never" if one.period is None else f"{one.period:,} cycles"
+        yield f"| {KINDS[one.kind][0]} | {one.observed:,} | {period} |"
+
+
+def page(rows: Sequence[Row], points: Sequence[Point], found: Sequence[Recurrence]) -> str:
+    """docs/performance.md: the text beside this file with the tables put in."""
     text = files("neupims.bench").joinpath("page.md").read_text(encoding="utf-8")
-    return text.replace("{cases}", "\n".join(case_lines(rows))).replace("{scaling}", "\n".join(scaling_lines(points)))
+    tables = {"cases": case_lines(rows), "scaling": scaling_lines(points), "recurrence": recurrence_lines(found)}
+    for name, lines in tables.items():
+        text = text.replace(f"{{{name}}}", "\n".join(lines))
+    return text

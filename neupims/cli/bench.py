@@ -30,8 +30,10 @@ def bench(
     json: JsonOutput = False,
 ) -> None:
     """Measure CPU time and memory, beside the plain engine and the interpreter, in one run."""
+    from neupims.bench.cases import KINDS
     from neupims.bench.page import case_lines, scaling_lines
     from neupims.bench.page import page as written
+    from neupims.bench.recurrence import recurrence
     from neupims.results.files import write_atomically
 
     cases = _cases(only or [], quick)
@@ -39,7 +41,7 @@ def bench(
         rows = _rows(cases, tell)
         points = _points(tell) if scaling else []
     if page is not None:
-        write_atomically(page, written(rows, points))
+        write_atomically(page, written(rows, points, [recurrence(kind) for kind in KINDS]))
     if json:
         emit_json([row.to_json() for row in rows])
     else:

@@ -7,6 +7,8 @@ import pytest
 from neupims.bench.cases import FEW, SMALL, Case, Traffic, all_cases, sample, scaling
 from neupims.bench.measure import Measured, Row, measured, points
 from neupims.bench.page import case_lines, page, scaling_lines
+from neupims.bench.recurrence import Recurrence, recurrence, refresh_cycles
+from neupims.bench.traffic import loaded
 from neupims.errors import CapacityError
 
 TINY = replace(SMALL, settings=FEW)
@@ -83,7 +85,27 @@ def test_the_sample_of_a_case_runs_on_the_same_system():
 
 
 def test_the_page_holds_both_tables(row):
-    text = page([row], [("batch", "8", row.fast)])
+    text = page([row], [("batch", "8", row.fast)], [Recurrence("reads", 4000, None), Recurrence("pim", 6000, 1950)])
+    assert "| saturated reads | 4,000 | never |" in text
+    assert "| PIM logit tiles | 6,000 | 1,950 cycles |" in text
     assert "| `layer` | 2.00 |" in text
     assert "| 8 | 2.00 | 400 | 25% | 200 |" in text
     assert "{" not in text
+
+
+def test_tiles_repeat_themselves_and_reads_do_not_so_soon():
+    found = recurrence("pim", 40_000)
+    assert found.period is not None
+    assert found.period % refresh_cycles() == 0
+    assert recurrence("reads", 40_000) == Recurrence("reads", 40_000, None)
+
+
+def test_equal_relative_states_do_the_same():
+    period = recurrence("pim", 40_000).period
+    memory = loaded("plain", "pim", 40_000)
+    memory.advance(7_800 - period)
+    states = [memory.relative_state()]
+    memory.advance(7_800)
+    assert memory.relative_state() == states[0]
+    memory.advance(7_801)
+    assert memory.relative_state() != states[0]

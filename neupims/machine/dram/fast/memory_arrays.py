@@ -15,6 +15,7 @@ from neupims.machine.dram.fast.canonical import has_pim_work, write_canonical
 from neupims.machine.dram.fast.channel import advance
 from neupims.machine.dram.fast.classes import Classes, groups_of
 from neupims.machine.dram.fast.ports import append_instructions, append_runs, is_idle
+from neupims.machine.dram.fast.relative import relative_state
 from neupims.machine.dram.memory import Counters, by_time
 
 WINDOW = 4096
@@ -185,6 +186,10 @@ class FastMemory:
     def _counted(self, channels: Array) -> Array:
         """Commands of each kind, busy cycles and MACs of channels that are run [channel, count]."""
         return self._channels[channels[:, np.newaxis], COUNTED]
+
+    def relative_state(self) -> bytes:
+        """That of the first channel; see `relative`."""
+        return relative_state(self._k, self._channels[0], self._npu[0], self._programs[0])
 
     # What happened --------------------------------------------------------------------------
 
