@@ -1,6 +1,14 @@
-"""A request and a batch of them: plain data that several rooms speak of."""
+"""A request and a batch of them, and what is asked of the simulator: plain data that several rooms speak of."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+DEFAULT_MODEL = "gpt3-30b"
+DEFAULT_BATCH = 256
+DEFAULT_SYSTEMS = ("gpu-a100", "npu-only", "npu-pim", "neupims")
+DEFAULT_DATASET = "sharegpt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +25,39 @@ class Request:
 
 
 Batch = tuple[Request, ...]
+
+Interleaving = Literal["on", "off", "auto"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """What is asked for; None leaves a choice to the default."""
+
+    systems: tuple[str, ...] = DEFAULT_SYSTEMS
+    """Names or YAML files."""
+    model: str = DEFAULT_MODEL
+    variant: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Of the model, by name."""
+    tp: int | None = None
+    pp: int = 1
+    layers: int | None = None
+    interleaving: Interleaving | None = None
+    requests: Path | None = None
+    """A file of requests; else they are drawn from `dataset` with `seed`, or have `length` tokens each."""
+    dataset: str | None = None
+    length: int | None = None
+    batch: int | None = None
+    seed: int | None = None
+    overrides: tuple[str, ...] = ()
+    """KEY=VALUE for hardware, put into all systems that have the key."""
+
+    def conflict(self, prefix: str = "") -> str | None:
+        """Which settings exclude each other, if any do; `prefix` stands before their names."""
+        sources = [name for name in ("requests", "dataset", "length") if getattr(self, name) is not None]
+        if len(sources) > 1:
+            return f"{prefix}{sources[0]} and {prefix}{sources[1]} exclude each other"
+        if self.seed is not None and sources and sources[0] != "dataset":
+            what = "a file" if sources[0] == "requests" else "a given length"
+            return f"{prefix}seed belongs to {prefix}dataset; requests of {what} are not drawn"
+        return None

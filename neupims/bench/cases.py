@@ -15,7 +15,7 @@ from neupims.machine.dram.memory import Engine
 from neupims.request import Batch, Request
 from neupims.results.record import Effort, load_runs
 from neupims.serving.datasets import steady_batch
-from neupims.simulate import simulate
+from neupims.simulation import simulate
 
 PUBLISHED_LOOPS = {"as published": 92, "with a faster scan of its queues": 37}
 """CPU time of the published simulator (C++, -O3) for one layer of GPT3-7B, TP 4, 512 requests, in loops of 20 million

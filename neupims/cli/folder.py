@@ -9,8 +9,8 @@ from typing import Self
 
 import yaml
 
-from neupims.cli.job import Job
 from neupims.errors import ResultError
+from neupims.job import Job
 from neupims.results.files import write_atomically
 from neupims.results.record import Comparison, Run
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,9 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-DEFAULT_MODEL = "gpt3-30b"
-DEFAULT_BATCH = 256
-DEFAULT_SYSTEMS = ("gpu-a100", "npu-only", "npu-pim", "neupims")
+from neupims.request import DEFAULT_BATCH, DEFAULT_MODEL, JobSpec
 
 
 class Interleaving(StrEnum):
@@ -82,6 +80,9 @@ class JobOptions:
     dataset: Annotated[
         Dataset | None, typer.Option(help="Draw request lengths from this data set.", show_default="sharegpt")
     ] = None
+    length: Annotated[
+        int | None, typer.Option(min=1, metavar="TOKENS", help="Let every request have so many tokens of context.")
+    ] = None
     batch: Annotated[
         int | None,
         typer.Option(min=1, help="Number of requests.", show_default=f"{DEFAULT_BATCH}, or all of FILE"),
@@ -90,10 +91,26 @@ class JobOptions:
     overrides: Overrides = None
 
     def __post_init__(self) -> None:
-        if self.requests is not None and self.dataset is not None:
-            raise typer.BadParameter("--requests and --dataset exclude each other")
-        if self.requests is not None and self.seed is not None:
-            raise typer.BadParameter("--seed belongs to --dataset; requests of a file are not drawn")
+        if (conflict := self.spec(()).conflict("--")) is not None:
+            raise typer.BadParameter(conflict)
+
+    def spec(self, systems: Sequence[str]) -> JobSpec:
+        """What is asked of these systems."""
+        return JobSpec(
+            systems=tuple(systems),
+            model=self.model,
+            variant=self.variant,
+            tp=self.tp,
+            pp=self.pp,
+            layers=self.layers,
+            interleaving=None if self.interleaving is None else self.interleaving.value,
+            requests=self.requests,
+            dataset=None if self.dataset is None else self.dataset.value,
+            length=self.length,
+            batch=self.batch,
+            seed=self.seed,
+            overrides=tuple(self.overrides or ()),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

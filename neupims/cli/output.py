@@ -17,7 +17,7 @@ Progress = Callable[[str, float], None]
 """Takes what is being done and how much of all is done, from 0 to 1."""
 
 PATIENCE_S = 1.0
-"""Shorter runs show no progress."""
+"""Shorter runs show no progress; lines of it are no closer together."""
 
 
 def emit(text: str) -> None:
@@ -66,11 +66,11 @@ def progress(quiet: bool) -> Generator[Progress, None, None]:
 
 
 def _lines() -> Progress:
-    start, shown = monotonic(), [""]
+    told, shown = [monotonic()], [""]
 
     def report(what: str, done: float) -> None:
-        if what != shown[0] and monotonic() - start > PATIENCE_S:
-            shown[0] = what
+        if what != shown[0] and monotonic() - told[0] > PATIENCE_S:
+            told[0], shown[0] = monotonic(), what
             note(f"{what} ({done:.0%})")
 
     return report

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from neupims.cli.options import DEFAULT_SYSTEMS, JsonOutput, OutFolder, SimulationOptions, SystemName, takes_job
+from neupims.cli.options import JsonOutput, OutFolder, SimulationOptions, SystemName, takes_job
 from neupims.cli.output import emit, emit_json, emit_rich, progress
+from neupims.request import DEFAULT_SYSTEMS
 
 
 @takes_job
@@ -26,14 +27,14 @@ def compare(
 ) -> None:
     """Compare systems on the same model and requests."""
     from neupims.cli.folder import Folder
-    from neupims.cli.job import build_job
+    from neupims.cli.job import build_job, tools
     from neupims.reports.table import report
-    from neupims.simulate import compare
+    from neupims.simulation import compare
 
     ready = build_job(job, system or DEFAULT_SYSTEMS)
     folder = Folder.of(ready, out, wanted=not json)
     with progress(quiet=json) as tell:
-        result = compare(ready.systems, ready.model, ready.batch, progress=tell, **ready.tools, **ready.settings)
+        result = compare(ready.systems, ready.model, ready.batch, progress=tell, **tools(job), **ready.settings)
     if folder is not None:
         folder.write_comparison(result, ready)
     if json:
@@ -56,15 +57,15 @@ def run(
 ) -> None:
     """Simulate one system."""
     from neupims.cli.folder import Folder
-    from neupims.cli.job import build_job
+    from neupims.cli.job import build_job, tools
     from neupims.reports.perfetto import save_trace
     from neupims.reports.table import report, stage_table
-    from neupims.simulate import simulate
+    from neupims.simulation import simulate
 
     ready = build_job(job, [system])
     folder = Folder.of(ready, out, wanted=not json)
     with progress(quiet=json) as tell:
-        result = simulate(ready.systems[0], ready.model, ready.batch, progress=tell, **ready.tools, **ready.settings)
+        result = simulate(ready.systems[0], ready.model, ready.batch, progress=tell, **tools(job), **ready.settings)
     if timeline is not None:
         save_trace(result, timeline)
     if folder is not None:

@@ -36,7 +36,7 @@ def show_plan(*, system: SystemName, job: JobOptions, json: JsonOutput = False) 
     """Show what is lowered for one device: stages, operators, steps and bytes."""
     from neupims.cli.job import build_job
     from neupims.reports.plans import plan_rows, plan_table
-    from neupims.simulate import plan
+    from neupims.simulation import plan
 
     ready = build_job(job, [system])
     lowered = plan(ready.systems[0], ready.model, ready.batch, **ready.settings)
@@ -74,9 +74,9 @@ def show_timeline(*, system: SystemName, job: SimulationOptions, json: JsonOutpu
 
 
 def _simulated(system: str, job: SimulationOptions, quiet: bool) -> "Run":
-    from neupims.cli.job import build_job
-    from neupims.simulate import simulate
+    from neupims.cli.job import build_job, tools
+    from neupims.simulation import simulate
 
     ready = build_job(job, [system])
     with progress(quiet) as tell:
-        return simulate(ready.systems[0], ready.model, ready.batch, progress=tell, **ready.tools, **ready.settings)
+        return simulate(ready.systems[0], ready.model, ready.batch, progress=tell, **tools(job), **ready.settings)

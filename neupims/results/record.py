@@ -18,6 +18,9 @@ from neupims.results.fields import Fields, to_ns
 from neupims.results.files import read_json, write_atomically
 from neupims.results.spans import OperatorSpan, StageSpan, Utilization
 
+POINTS = "points"
+"""Folder, in that of a sweep, of the outcomes of its points."""
+
 SCHEMA = 1
 """Version of the record; it changes when the meaning of a key does."""
 
@@ -186,9 +189,17 @@ def json_text(value: object) -> str:
 
 
 def load_runs(path: Path) -> tuple[Run, ...]:
-    """The runs in a record, in a comparison, or in the `result.json` of a folder. Raises ResultError."""
+    """The runs in a record, in a comparison, or in a folder: its `result.json`, or the points of a sweep.
+
+    Points that failed have none. Raises ResultError.
+    """
+    points = sorted((path / POINTS).glob("*.json"))
+    if points:
+        return tuple(run for point in points for run in load_runs(point))
     file = path / "result.json" if path.is_dir() else path
     fields = Fields(read_json(file), str(file))
+    if "run" in fields.values and "error" in fields.values:
+        return () if fields.values["run"] is None else (Run.from_json(fields.values["run"], str(file)),)
     if "runs" in fields.values:
         return Comparison.from_json(fields.values, fields.where).runs
     return (Run.from_json(fields.values, fields.where),)

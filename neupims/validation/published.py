@@ -20,7 +20,7 @@ from neupims.hardware.load import load_system
 from neupims.request import Batch, Request
 from neupims.results.record import Run
 from neupims.serving.readers import read_requests
-from neupims.simulate import simulate
+from neupims.simulation import simulate
 from neupims.validation.check import Case, Check, References
 from neupims.validation.published_rows import TOTAL, PublishedRun, read_rows, shipped_runs
 

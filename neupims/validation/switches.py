@@ -17,7 +17,7 @@ from neupims.graph import Model
 from neupims.hardware.load import load_system, sources
 from neupims.hardware.system import SystemSpec
 from neupims.request import Batch
-from neupims.simulate import simulate
+from neupims.simulation import simulate
 from neupims.validation.figures import percent
 
 Progress = Callable[[str, float], None]

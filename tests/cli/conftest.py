@@ -49,7 +49,7 @@ class Asked:
 
 @pytest.fixture
 def library(monkeypatch, handmade) -> Asked:
-    """A stand-in for `neupims.simulate` that answers with records made by hand."""
+    """A stand-in for `neupims.simulation` that answers with records made by hand."""
     asked = Asked()
 
     def one(system, model, batch, **settings):
@@ -69,9 +69,9 @@ def library(monkeypatch, handmade) -> Asked:
         asked.systems, asked.batch, asked.settings = [system], batch, settings
         return Plan((Stage("A", (LinkWork("layer0.all_reduce1", "all_reduce", 4096, 4),)),), (48,))
 
-    stand_in = ModuleType("neupims.simulate")
+    stand_in = ModuleType("neupims.simulation")
     stand_in.simulate, stand_in.compare, stand_in.plan = one, several, lowered
-    monkeypatch.setitem(sys.modules, "neupims.simulate", stand_in)
+    monkeypatch.setitem(sys.modules, "neupims.simulation", stand_in)
     return asked
 
 

@@ -65,7 +65,7 @@ def test_an_interruption_ends_quietly(neupims, library, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["neupims.simulate"], "compare", interrupted)
+    monkeypatch.setattr(sys.modules["neupims.simulation"], "compare", interrupted)
     result = neupims("compare", "--batch", 1)
     assert (result.code, result.out, result.err) == (130, "", "")
     assert not Path("runs").exists()
@@ -94,7 +94,10 @@ def test_a_slow_run_tells_each_step_once(clock, capsys):
         clock[0] = output.PATIENCE_S + 0.1
         tell("stage A", 0.25)
         tell("stage A", 0.3)
+        clock[0] *= 2
+        tell("stage A", 0.4)
         tell("stage B", 0.5)
+        tell("stage C", 0.6)  # too soon for another line
     assert capsys.readouterr().err == "stage A (25%)\nstage B (50%)\n"
 
 

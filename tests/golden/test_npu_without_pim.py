@@ -8,7 +8,7 @@ import pytest
 from neupims.graph import load_model
 from neupims.hardware.load import load_system
 from neupims.request import Request
-from neupims.simulate import simulate
+from neupims.simulation import simulate
 
 OPERATORS = (
     "attention.norm",

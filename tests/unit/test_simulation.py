@@ -10,7 +10,7 @@ from neupims.hardware.load import load_system
 from neupims.machine.dram.memory import Engine
 from neupims.request import Batch, Request
 from neupims.results.record import Run
-from neupims.simulate import compare, plan, simulate
+from neupims.simulation import compare, plan, simulate
 
 SYSTEMS = ("gpu-a100", "npu-only", "npu-pim", "neupims", "npu-pim-authors", "neupims-authors", "npu-only-authors")
 LENGTHS = (40, 70, 600, 130)
