@@ -1,13 +1,17 @@
-"""Records of runs made by hand, for rooms that read records and never simulate; and memories of one channel."""
+"""Records of runs made by hand, for rooms that read records and never simulate; the program; memories of one channel."""
 
+import json
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
+from neupims.cli.app import main
 from neupims.results.energy import Energy
 from neupims.results.record import Run
 from neupims.results.spans import OperatorSpan, StageSpan, Utilization
@@ -84,6 +88,30 @@ def make_run(system: str = "neupims", speed: float = 1.0, **changes: object) -> 
         version="0.1.0",
     )
     return Run(**fields | changes)  # type: ignore[arg-type]
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def neupims(monkeypatch, capsys) -> Callable[..., Result]:
+    """Runs the program as the shell would."""
+
+    def call(*args: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["neupims", *map(str, args)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        return Result(left.value.code or 0, *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture

@@ -1,41 +1,14 @@
-import json
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from neupims.cli.app import main
 from neupims.isa.work import LinkWork, Plan, Stage
 from neupims.results.record import Comparison, RequestSummary
 
 SPEEDS = {"gpu-a100": 1.0, "npu-only": 1.25, "npu-pim": 2.0, "neupims": 3.0}
-
-
-@dataclass
-class Result:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def neupims(monkeypatch, capsys) -> Callable[..., Result]:
-    """Runs the program as the shell would."""
-
-    def call(*args: object) -> Result:
-        monkeypatch.setattr(sys, "argv", ["neupims", *map(str, args)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        return Result(left.value.code or 0, *capsys.readouterr())
-
-    return call
 
 
 @dataclass

@@ -1,0 +1,50 @@
+"""Pages that are run as they are read: files are written, commands and Python sessions give what the page says."""
+
+import doctest
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+PAGES = Path(__file__).parents[2] / "docs" / "tutorial"
+FENCE = re.compile(r"^```(yaml|console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CHECKER = doctest.OutputChecker()
+
+
+def write(text, _neupims, _names):
+    name = re.match(r"# (\S+)\n", text)
+    assert name is not None, "a file begins with a comment that names it"
+    Path(name.group(1)).write_text(text, encoding="utf-8")
+
+
+def in_shell(text, neupims, _names):
+    for session in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command, _, expected = session.partition("\n")
+        program, *arguments = shlex.split(command)
+        assert program == "neupims"
+        result = neupims(*arguments)
+        assert result.code == 0, result.err
+        got = re.sub(r"\n{2,}", "\n", "\n".join(line.rstrip() for line in result.out.splitlines()) + "\n")
+        assert CHECKER.check_output(expected, got, doctest.ELLIPSIS), got
+
+
+def in_python(text, _neupims, names):
+    parsed = doctest.DocTestParser().get_doctest(text, names, "page", None, None)
+    failures: list[str] = []
+    runner = doctest.DocTestRunner(CHECKER, verbose=False)
+    runner.run(parsed, out=failures.append, clear_globs=False)
+    names.update(parsed.globs)
+    assert failures == []
+
+
+RUN = {"yaml": write, "console": in_shell, "python": in_python}
+
+
+@pytest.mark.parametrize("page", ["sweeps.md"])
+def test_a_tutorial_does_what_it_says(page, neupims):
+    names: dict[str, object] = {}
+    blocks = FENCE.findall((PAGES / page).read_text(encoding="utf-8"))
+    assert {kind for kind, _ in blocks} == set(RUN)
+    for kind, text in blocks:
+        RUN[kind](text, neupims, names)
