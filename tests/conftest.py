@@ -1,4 +1,4 @@
-"""Records of runs made by hand, for rooms that read records and never simulate; the program; memories of one channel."""
+"""Records made by hand for rooms that never simulate; the program as the shell runs it; memories of one channel."""
 
 import json
 import sys
