@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 PS_PER_NS = 1000
+PS_PER_S = 10**12
 
 
 def cycles(ns: float, clock_ghz: float) -> int:

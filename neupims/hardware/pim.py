@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from neupims.hardware.base import Spec
 
@@ -55,3 +55,5 @@ class PimSpec(Spec):
     """Estimate of the time that a tile needs before the next refresh."""
     ordered_writes: bool = True
     """Whether PIM_GWRITE and PIM_HEADER wait for posted writes to the rows that they read."""
+    second_row_buffer_area: float = Field(0.0, ge=0)
+    """What the second row buffers add to the area of the DRAM, as a share of it; 0 with single ones."""

@@ -22,6 +22,10 @@ DRAM_GROUPS: Mapping[str, tuple[str, ...]] = {
 """Commands whose energy a table shows together; `pim_vector` moves operands and results of GEMVs."""
 
 
+PROCESSOR_PARTS = ("mac", "vector", "scratchpad", "static")
+"""Of the energy of NPU or GPU."""
+
+
 def dram_groups_mj(run: Run) -> dict[str, float | None]:
     """DRAM energy by group, in mJ; None for each where the DRAM was not simulated."""
     spent = run.dram_energy_mj
@@ -66,4 +70,8 @@ def _row(run: Run, base: Run) -> dict[str, Any]:
         "bandwidth_utilization": run.utilization.bandwidth,
         **{f"{part}_energy_mj": value for part, value in run.energy.to_json().items()},
         **{f"dram_{group}_mj": value for group, value in dram_groups_mj(run).items()},
+        **{f"processor_{part}_mj": run.processor_energy_mj.get(part) for part in PROCESSOR_PARTS},
+        "energy_per_token_mj": run.energy_per_token_mj["total"],
+        **{f"{part}_power_w": value for part, value in run.power_w.items()},
+        "area_overhead": run.area_overhead,
     }

@@ -21,10 +21,13 @@ GROUP_TITLES = {
     "standby": "standby",
 }
 
+PART_TITLES = {"dram": "DRAM", "pim": "PIM", "npu": "NPU, GPU", "link": "link"}
+
 
 def report(runs: Sequence[Run]) -> Group:
     """Everything that a terminal shows of runs of one job: headline, throughput, energy."""
-    return Group(Text(headline(runs[0])), throughput_table(runs), Text(), energy_table(runs))
+    tables = throughput_table(runs), Text(), energy_table(runs), Text(), power_table(runs)
+    return Group(Text(headline(runs[0])), *tables)
 
 
 def headline(run: Run) -> str:
@@ -60,6 +63,16 @@ def energy_table(runs: Sequence[Run]) -> Table:
     for run in runs:
         groups = [_mj(value) for value in dram_groups_mj(run).values()]
         table.add_row(run.system, *groups, _mj(run.energy.dram + run.energy.pim))
+    return table
+
+
+def power_table(runs: Sequence[Run]) -> Table:
+    """Energy of all devices for one token, by part, and the average power of one of them."""
+    table = plain_table("mJ per token", *PART_TITLES.values(), "total", "W per device")
+    for run in runs:
+        parts = run.energy_per_token_mj
+        spent = [_mj(parts[part]) for part in (*PART_TITLES, "total")]
+        table.add_row(run.system, *spent, f"{run.power_w['total']:,.0f}")
     return table
 
 

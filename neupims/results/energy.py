@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from neupims.hardware.memory import MemorySpec
-from neupims.hardware.npu import GpuSpec, NpuSpec
 from neupims.hardware.system import SystemSpec
 from neupims.results.fields import Fields
 from neupims.units import PS_PER_NS
@@ -82,13 +81,27 @@ def energy_of(activity: Activity, system: SystemSpec) -> tuple[Energy, dict[str,
     """Energy of one device, and that of its DRAM by command (empty for a roofline processor)."""
     dram = dram_energy_mj(activity, system) if system.memory else {}
     pim = sum(energy for name, energy in dram.items() if name in PIM_MULTIPLES)
-    processor = system.processor
+    processor, memory = system.processor, sum(dram.values()) - pim
     if processor.kind == "gpu":
-        memory, chip = _gpu_mj(activity, processor)
-    else:
-        memory, chip = sum(dram.values()) - pim, _npu_mj(activity, processor)
+        memory = activity.streamed_bytes * processor.energy.dram_pj_per_byte / PJ_PER_MJ
+    chip = sum(processor_energy_mj(activity, system).values())
     link = activity.link_bytes * 8 * system.link.energy_pj_per_bit / PJ_PER_MJ
     return Energy(dram=memory, pim=pim, npu=chip, link=link), dram
+
+
+def processor_energy_mj(activity: Activity, system: SystemSpec) -> dict[str, float]:
+    """Energy of the NPU or the GPU of one device in mJ: `mac`, `vector`, `scratchpad` and `static`.
+
+    The vector operations and on-chip memories of a GPU are part of its cost of a multiply-accumulate.
+    """
+    processor = system.processor
+    static = processor.energy.static_w * MW_PER_W * activity.duration_ps / PS_PER_NS / PJ_PER_MJ
+    dynamic = {"mac": activity.macs * processor.energy.mac_pj / PJ_PER_MJ}
+    if processor.kind != "gpu":
+        e = processor.energy
+        dynamic["vector"] = activity.vector_ops * e.vector_op_pj / PJ_PER_MJ
+        dynamic["scratchpad"] = activity.scratchpad_bytes * e.scratchpad_pj_per_byte / PJ_PER_MJ
+    return dynamic | {"static": static}
 
 
 def command_pj(memory: MemorySpec) -> dict[str, float]:
@@ -132,21 +145,3 @@ def standby_mw(system: SystemSpec) -> float:
         return 0.0
     org, pairs = memory.organization, 2 if system.pim and system.pim.row_buffers == "dual" else 1
     return pairs * org.channels * org.ranks * memory.energy.vdd_v * memory.energy.idd3n_ma
-
-
-def _npu_mj(activity: Activity, npu: NpuSpec) -> float:
-    e = npu.energy
-    dynamic = activity.macs * e.mac_pj + activity.vector_ops * e.vector_op_pj
-    dynamic += activity.scratchpad_bytes * e.scratchpad_pj_per_byte
-    return dynamic / PJ_PER_MJ + _static_mj(e.static_w, activity)
-
-
-def _gpu_mj(activity: Activity, gpu: GpuSpec) -> tuple[float, float]:
-    """Memory and chip."""
-    e = gpu.energy
-    chip = activity.macs * e.mac_pj / PJ_PER_MJ + _static_mj(e.static_w, activity)
-    return activity.streamed_bytes * e.dram_pj_per_byte / PJ_PER_MJ, chip
-
-
-def _static_mj(watts: float, activity: Activity) -> float:
-    return watts * MW_PER_W * activity.duration_ps / PS_PER_NS / PJ_PER_MJ

@@ -12,12 +12,10 @@ from typing import Any, Protocol
 from neupims.hardware.system import SystemSpec
 from neupims.isa.commands import Command
 from neupims.request import Batch
-from neupims.results.energy import Activity, energy_of
+from neupims.results.energy import Activity, energy_of, processor_energy_mj
 from neupims.results.record import Effort, RequestSummary, Run
 from neupims.results.spans import OperatorSpan, StageSpan, Utilization
-
-PS_PER_S = 10**12
-PS_PER_NS = 1000
+from neupims.units import PS_PER_NS, PS_PER_S
 
 
 class DeviceOutcome(Protocol):
@@ -87,7 +85,8 @@ def measure(job: Job, results: Sequence[DeviceOutcome], wall_s: float) -> Run:
     duration = sum(result.iteration_ps for result in results)
     stages = [stage for result in results for stage in result.stages]
     totals = _totals(stages, duration)
-    energy, by_command = energy_of(_activity(totals), job.system)
+    activity = _activity(totals)
+    energy, by_command = energy_of(activity, job.system)
     return Run(
         system=job.system.name,
         hardware_digest=job.hardware_digest,
@@ -109,6 +108,8 @@ def measure(job: Job, results: Sequence[DeviceOutcome], wall_s: float) -> Run:
         interleaving=job.interleaving,
         requests=RequestSummary.of(job.batch),
         dram_energy_mj=by_command,
+        processor_energy_mj=processor_energy_mj(activity, job.system),
+        area_overhead=job.system.pim.second_row_buffer_area if job.system.pim else None,
         channel_tokens=_channel_tokens(job),
         pim_busy=_busy(job.system, totals),
         effort=_effort(job.engine, results),

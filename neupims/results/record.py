@@ -17,7 +17,9 @@ from neupims.results.energy import Energy
 from neupims.results.fields import Fields, to_ns
 from neupims.results.files import read_json, write_atomically
 from neupims.results.spans import OperatorSpan, StageSpan, Utilization
+from neupims.units import PS_PER_S
 
+MJ_PER_J = 1000
 POINTS = "points"
 """Folder, in that of a sweep, of the outcomes of its points."""
 
@@ -101,6 +103,10 @@ class Run:
     requests: RequestSummary | None = None
     dram_energy_mj: Mapping[str, float] = field(default_factory=dict[str, float])
     """Energy of the DRAM by command, with BACKGROUND for standby."""
+    processor_energy_mj: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Energy of NPU or GPU: mac, vector, scratchpad, static."""
+    area_overhead: float | None = None
+    """What second row buffers add to the area of the DRAM, as a share of it; None without PIM."""
     channel_tokens: tuple[int, ...] = ()
     """Context tokens whose KV cache each channel holds."""
     pim_busy: float | None = None
@@ -113,6 +119,17 @@ class Run:
     def devices(self) -> int:
         """Devices that work together."""
         return self.tp * self.pp
+
+    @property
+    def energy_per_token_mj(self) -> dict[str, float]:
+        """Energy of all devices for one token, by part, in mJ."""
+        return {part: spent * self.devices / self.batch for part, spent in self.energy.to_json().items()}
+
+    @property
+    def power_w(self) -> dict[str, float]:
+        """Average power of one device, by part, in W."""
+        seconds = self.iteration_ps / PS_PER_S
+        return {part: spent / MJ_PER_J / seconds if seconds else 0.0 for part, spent in self.energy.to_json().items()}
 
     @property
     def label(self) -> str:
@@ -221,6 +238,8 @@ def _optional(fields: Fields) -> dict[str, Any]:
         "interleaving": fields.optional_text("interleaving"),
         "requests": RequestSummary.read(fields.section("requests")) if has.get("requests") is not None else None,
         "dram_energy_mj": fields.section("dram_energy_mj").numbers() if "dram_energy_mj" in has else {},
+        "processor_energy_mj": fields.section("processor_energy_mj").numbers() if "processor_energy_mj" in has else {},
+        "area_overhead": fields.optional_number("area_overhead"),
         "channel_tokens": fields.integers("channel_tokens"),
         "pim_busy": fields.optional_number("pim_busy"),
         "effort": Effort.read(fields.section("effort")) if has.get("effort") is not None else None,
@@ -239,6 +258,8 @@ _WRITERS: dict[str, Callable[[Run], Any]] = {
     "utilization": lambda run: run.utilization.to_json(),
     "energy_mj": lambda run: run.energy.to_json(),
     "dram_energy_mj": lambda run: dict(run.dram_energy_mj),
+    "processor_energy_mj": lambda run: dict(run.processor_energy_mj),
+    **_as_is("energy_per_token_mj", "power_w", "area_overhead"),
     "requests": lambda run: None if run.requests is None else asdict(run.requests),
     "channel_tokens": lambda run: list(run.channel_tokens),
     **_as_is("pim_busy"),

@@ -1,5 +1,6 @@
 """Running a sweep: what is known is kept, the rest is run, and all of it becomes one table."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,7 +10,7 @@ from typing import Any
 
 from neupims import __version__
 from neupims.errors import NeupimsError
-from neupims.job import load_job
+from neupims.job import load_job, load_systems
 from neupims.reports.summary import csv_text
 from neupims.request import JobSpec
 from neupims.results.digest import digest
@@ -19,7 +20,7 @@ from neupims.sweeps.document import SweepSpec
 from neupims.sweeps.execute import Executor, in_turn
 from neupims.sweeps.points import Point
 from neupims.sweeps.store import Outcome, Store
-from neupims.sweeps.table import parquet, table_rows
+from neupims.sweeps.table import DIGEST_DIGITS, parquet, table_rows
 
 Progress = Callable[[str, float], None]
 TABLE, TABLE_CSV = "results.parquet", "results.csv"
@@ -68,7 +69,7 @@ def run_sweep(
                 progress(pace(number, len(missing), monotonic() - began), number / len(missing))
         rows = table_rows(points, [store.known(point.key) for point in points])
         write_atomically(folder / TABLE_CSV, csv_text(rows))
-        write_atomically(folder / TABLE, parquet(rows, _provenance(sweep, text)))
+        write_atomically(folder / TABLE, parquet(rows, _provenance(sweep, points, text)))
     return Swept(folder, tuple(rows), len(missing))
 
 
@@ -97,5 +98,10 @@ def pace(done: int, count: int, seconds: float) -> str:
     return f"{done} of {count} points, {speed}, {left} left"
 
 
-def _provenance(sweep: SweepSpec, text: str) -> dict[str, str]:
-    return {"sweep": sweep.name, "version": __version__, "file": text, "digest": digest(text)}
+def _provenance(sweep: SweepSpec, points: Sequence[Point], text: str) -> dict[str, str]:
+    """Where a table comes from: the file, the version, and each value of the hardware, by the digests in the rows."""
+    named = dict.fromkeys((point.spec.systems, point.spec.overrides) for point in points)
+    specs = [system.model_dump(mode="json") for names, settings in named for system in load_systems(names, settings)[0]]
+    hardware = {digest(spec)[:DIGEST_DIGITS]: spec for spec in specs}
+    listed = json.dumps(hardware, sort_keys=True)
+    return {"sweep": sweep.name, "version": __version__, "file": text, "digest": digest(text), "hardware": listed}

@@ -12,6 +12,7 @@ from neupims.results.record import Run
 from neupims.sweeps.points import Point
 from neupims.sweeps.store import Outcome
 
+DIGEST_DIGITS = 12
 LEFT_OUT = ("speedup",)
 """Columns of a comparison that need a run to compare with."""
 
@@ -43,12 +44,10 @@ def _more(run: Run) -> dict[str, Any]:
     return {
         "interleaved": run.interleaving,
         "pim_busy": run.pim_busy,
-        "energy_per_token_mj": run.energy.total * run.devices / run.batch,
-        "average_power_w": run.energy.total * run.devices / (run.iteration_ps / 1e9),
         "tokens": None if requests is None else requests.tokens,
         "mean_length": None if requests is None else requests.mean,
         "longest": None if requests is None else requests.longest,
-        "hardware_digest": run.hardware_digest[:12],
+        "hardware_digest": run.hardware_digest[:DIGEST_DIGITS],
         "version": run.version,
     }
 

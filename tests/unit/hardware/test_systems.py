@@ -87,6 +87,7 @@ def test_npu_only_and_npu_pim_differ_in_pim_and_attention() -> None:
 def test_npu_pim_and_neupims_differ_as_the_paper_says() -> None:
     assert differing(load_system("npu-pim"), load_system("neupims")) == {
         "pim.row_buffers",
+        "pim.second_row_buffer_area",
         "pim.composite_gemv",
         "policy.channel_packing",
         "policy.interleaving",

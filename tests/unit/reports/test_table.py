@@ -28,6 +28,26 @@ def test_energy_is_shown_by_group(handmade):
     assert lines[heading + 2].split() == ["gpu-a100", *"–––––––", "180"]
 
 
+def test_energy_per_token_and_power_are_shown_by_part(handmade):
+    lines = printed([handmade("neupims", iteration_ps=10**12)])
+    heading = next(i for i, line in enumerate(lines) if line.startswith("mJ per token"))
+    assert lines[heading].split() == [
+        "mJ",
+        "per",
+        "token",
+        "DRAM",
+        "PIM",
+        "NPU,",
+        "GPU",
+        "link",
+        "total",
+        "W",
+        "per",
+        "device",
+    ]
+    assert lines[heading + 1].split() == ["neupims", "1.9", "0.94", "3.1", "0.023", "6.0", "0"]
+
+
 def test_the_widest_usual_tables_fit_in_80_columns(handmade):
     big = dict.fromkeys(("ACT", "RD", "REF", "PIM_ACT", "PIM_MAC", "PIM_READ", "BACKGROUND"), 1_234.5)
     runs = [handmade("neupims-authors", 100.0, iteration_ps=12_345_678_901_234, dram_energy_mj=big)]

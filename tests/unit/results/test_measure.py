@@ -10,7 +10,7 @@ from neupims.hardware.load import load_system
 from neupims.hardware.system import SystemSpec
 from neupims.isa.commands import Command
 from neupims.request import Request
-from neupims.results.energy import Activity, energy_of
+from neupims.results.energy import Activity, energy_of, processor_energy_mj
 from neupims.results.measure import Job, measure
 from neupims.results.record import Run
 
@@ -105,6 +105,9 @@ def test_energy_follows_from_the_counts(run: Run, neupims: SystemSpec) -> None:
     energy, by_command = energy_of(activity, neupims)
     assert run.energy == energy
     assert run.dram_energy_mj == by_command
+    assert run.processor_energy_mj == processor_energy_mj(activity, neupims)
+    assert sum(run.processor_energy_mj.values()) == energy.npu
+    assert run.area_overhead == neupims.pim.second_row_buffer_area > 0
 
 
 def test_micro_batches_follow_each_other(neupims: SystemSpec) -> None:

@@ -66,13 +66,21 @@ def test_a_label_names_the_variant_once(handmade, model, variant, label):
 
 def test_every_field_of_a_run_is_in_its_record(handmade):
     fields = {name for name in Run.__dataclass_fields__ if name not in ("iteration_ps", "energy", "extra")}
-    assert fields | {"schema", "iteration_ns", "energy_mj"} == handmade().to_json().keys()
+    derived = {"iteration_ns", "energy_mj", "energy_per_token_mj", "power_w"}
+    assert fields | derived | {"schema"} == handmade().to_json().keys()
+
+
+def test_energy_per_token_is_of_all_devices_and_power_of_one(handmade):
+    run = handmade(tp=4, pp=2, batch=256, iteration_ps=2 * 10**12)
+    assert run.energy_per_token_mj == {part: mj * 8 / 256 for part, mj in run.energy.to_json().items()}
+    assert run.power_w == {part: mj / 1000 / 2 for part, mj in run.energy.to_json().items()}
+    assert run.to_json()["power_w"]["total"] == run.energy.total / 2000
 
 
 def test_unknown_keys_survive_reading_and_writing(handmade):
-    record = handmade().to_json() | {"energy_per_token_mj": 3.5}
+    record = handmade().to_json() | {"colour": "blue"}
     run = Run.from_json(record)
-    assert run.extra == {"energy_per_token_mj": 3.5}
+    assert run.extra == {"colour": "blue"}
     assert run.to_json() == record
 
 

@@ -43,6 +43,9 @@ def test_the_table_has_a_row_for_each_point(written, tmp_path):
     table = pq.read_table(tmp_path / "out" / TABLE)
     assert table.to_pylist() == [dict(row) for row in done.rows]
     assert table.schema.metadata[b"neupims.file"].decode() == MIXED
+    hardware = json.loads(table.schema.metadata[b"neupims.hardware"])
+    assert {row["hardware_digest"] for row in done.rows} == set(hardware)
+    assert {spec["name"] for spec in hardware.values()} == {"gpu-a100", "neupims"}
     assert len(load_runs(tmp_path / "out")) == 4
 
 
