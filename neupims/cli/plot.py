@@ -17,13 +17,42 @@ class Kind(StrEnum):
 
     BARS = "bars"
     TIMELINE = "timeline"
+    GROUPED = "grouped"
+    LINES = "lines"
+    HEAT = "heat"
+    ENERGY = "energy"
+
+
+RUNS = (Kind.BARS, Kind.TIMELINE)
+"""Kinds that show runs; the others show the table of all results."""
 
 
 def plot(
     results: Annotated[list[Path], typer.Argument(metavar="RESULTS", help="Records, comparisons, or folders of runs.")],
     kind: Annotated[
-        Kind, typer.Option(help="Bars of throughput and utilisation, or the stages of one run.")
+        Kind,
+        typer.Option(
+            help="bars: throughput and utilisation; timeline: the stages of one run. Of a table: grouped bars, lines, "
+            "a heat map, or energy for a token by part."
+        ),
     ] = Kind.BARS,
+    x: Annotated[
+        str | None,
+        typer.Option("--x", metavar="COLUMN", help="Of a table: what is along the axis.", show_default="batch"),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Of a table: what has colours of its own.", show_default="system"),
+    ] = None,
+    value: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Of a table: what is shown.", show_default="tokens_per_s")
+    ] = None,
+    over: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of a table: divide by the runs of this system (or other --by).")
+    ] = None,
+    facet: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Of a table: one picture for each of its values.")
+    ] = None,
     system: Annotated[
         str | None, typer.Option(metavar="SYSTEM", help="Only the runs of this system, for instance for a timeline.")
     ] = None,
@@ -37,6 +66,13 @@ def plot(
     from neupims.reports.gantt import timeline_figure, timeline_rows
 
     check_suffix(out)
+    table = {"x": x, "by": by, "value": value, "over": over, "facet": facet}
+    given = {name: choice for name, choice in table.items() if choice is not None}
+    if kind not in RUNS:
+        _plot_table(results, kind, system, given, out)
+        return
+    if given:
+        raise typer.BadParameter(f"--{next(iter(given))} belongs to a table: --kind grouped, lines, heat or energy")
     runs = _chosen(results, system)
     if kind is Kind.BARS:
         save_figure(bar_figure(runs), bar_rows(runs), out)
@@ -45,6 +81,19 @@ def plot(
         raise typer.BadParameter(f"a timeline shows one run, not {len(runs)}; choose one with --system ({names})")
     else:
         save_figure(timeline_figure(runs[0]), timeline_rows(runs[0]), out)
+    emit(f"{out} and {out.with_suffix('.csv')}\n")
+
+
+def _plot_table(results: list[Path], kind: Kind, system: str | None, given: dict[str, str], out: Path) -> None:
+    from neupims.api import load_results
+    from neupims.reports import study_figures
+    from neupims.reports.figure import save_figure
+    from neupims.reports.study import View
+
+    frame = load_results(*results)
+    view = View(**{"x": "batch", "by": "system"} | given)
+    draw = getattr(study_figures, f"{kind.value}_figure")
+    save_figure(*draw(frame if system is None else frame[frame["system"] == system], view), out)
     emit(f"{out} and {out.with_suffix('.csv')}\n")
 
 

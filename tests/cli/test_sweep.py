@@ -40,6 +40,15 @@ def test_a_sweep_prints_its_table_and_says_where_it_is(neupims, file):
     resumed = neupims("sweep", file, "-j", 1, "--resume")
     assert "4 points: 0 run now, 4 known or alike\n" in resumed.out
     assert neupims("plot", "runs/batches", "--out", "bars.svg").code == 0
+    drawn = neupims("plot", "runs/batches", "--kind", "grouped", "--over", "gpu-a100", "--out", "grouped.pdf")
+    assert (drawn.code, drawn.out) == (0, "grouped.pdf and grouped.csv\n")
+    assert Path("grouped.csv").read_text().splitlines()[0] == "batch,system,mean,least,greatest,runs"
+
+
+def test_columns_belong_to_tables(neupims, file):
+    result = neupims("plot", "somewhere", "--x", "batch")
+    assert result.code == 2
+    assert "--x belongs to a table" in result.err
 
 
 def test_a_point_that_fails_ends_with_1_after_the_rest(neupims, file):
