@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from neupims import __version__
-from neupims.cli import bench, hardware, models, plot, run, show, sweep, validate
+from neupims.cli import bench, hardware, models, plot, reproduce, run, show, sweep, validate
 from neupims.cli.output import emit, note
 from neupims.errors import NeupimsError
 
@@ -25,6 +25,7 @@ app.command("compare")(run.compare)
 app.command("run")(run.run)
 app.command("sweep")(sweep.sweep)
 app.command("plot")(plot.plot)
+app.command("reproduce")(reproduce.reproduce)
 app.command("validate")(validate.validate)
 app.command("bench")(bench.bench)
 app.add_typer(models.app, name="models")

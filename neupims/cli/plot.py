@@ -93,7 +93,8 @@ def _plot_table(results: list[Path], kind: Kind, system: str | None, given: dict
     frame = load_results(*results)
     view = View(**{"x": "batch", "by": "system"} | given)
     draw = getattr(study_figures, f"{kind.value}_figure")
-    save_figure(*draw(frame if system is None else frame[frame["system"] == system], view), out)
+    figure, rows = draw(frame if system is None else frame[frame["system"] == system], view)
+    save_figure(figure, rows, out)
     emit(f"{out} and {out.with_suffix('.csv')}\n")
 
 

@@ -43,7 +43,7 @@ def study(frame: pd.DataFrame, view: View) -> pd.DataFrame:
     _check(frame, view)
     done = frame[frame[view.value].notna()].copy()
     if view.over is not None:
-        done = _over(done, view)
+        done = over_baseline(done, view)
     keys = [key for key in (view.facet, view.x, view.by) if key is not None]
     groups = done.groupby(keys, sort=False, dropna=False)[view.value]
     return groups.agg(mean="mean", least="min", greatest="max", runs="count").reset_index()
@@ -71,8 +71,12 @@ def _check(frame: pd.DataFrame, view: View) -> None:
             raise ResultError(f"{name}: no such column, {hint}")
 
 
-def _over(frame: pd.DataFrame, view: View) -> pd.DataFrame:
-    """Values as multiples of the baseline's in the run that is asked the same in all else."""
+def over_baseline(frame: pd.DataFrame, view: View) -> pd.DataFrame:
+    """The table with values as multiples of the baseline's in the run that is asked the same in all else.
+
+    Raises:
+        ResultError: there is no baseline, or no run is asked the same.
+    """
     base = frame[frame[view.by].astype(str) == view.over]
     if base.empty:
         found = ", ".join(str(value) for value in dict.fromkeys(frame[view.by]))

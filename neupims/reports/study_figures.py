@@ -29,6 +29,8 @@ TITLES: Mapping[str, str] = {
 }
 PART_TITLES = {"dram": "DRAM", "pim": "PIM", "npu": "NPU, GPU", "link": "link"}
 
+Drawing = Callable[[pd.DataFrame, View], tuple[Figure, list[dict[str, Any]]]]
+"""A picture of a table, and the numbers behind it."""
 Draw = Callable[[Axes, pd.DataFrame, View, Sequence[Any]], None]
 
 

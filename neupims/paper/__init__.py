@@ -1,0 +1,1 @@
+"""What the paper says, and what we get: its evaluation as sweeps, redone by one command."""

@@ -1,0 +1,102 @@
+"""docs/paper/README.md: tables of claims, pictures, and the text around them."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# (data frames have no types)
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import pandas as pd
+
+from neupims.paper.claims import AGREES, CLAIMS, Claim, Settings, added
+from neupims.reports.figure import save_figure
+from neupims.reports.study import View
+from neupims.reports.study_figures import Drawing, energy_figure, grouped_figure, lines_figure
+
+SWEEPS = ("throughput", "ablation", "length", "parallelism", "assumptions")
+HEADING = "| what | paper | here | | source |"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of some rows of a sweep's table."""
+
+    name: str
+    sweep: str
+    draw: Drawing
+    view: View
+    rows: Settings
+
+
+BY_MODEL = View("batch", "system", over="npu-only", facet="model")
+PICTURES = (
+    Picture("throughput-sharegpt", "throughput", grouped_figure, BY_MODEL, {"dataset": "sharegpt"}),
+    Picture("throughput-alpaca", "throughput", grouped_figure, BY_MODEL, {"dataset": "alpaca"}),
+    Picture(
+        "energy", "throughput", energy_figure, View("batch", "system"), {"dataset": "sharegpt", "model": "gpt3-7b"}
+    ),
+    Picture("length", "length", lines_figure, View("length", "system", over="npu-only"), {}),
+)
+
+
+def write_page(folder: Path, frames: Mapping[str, pd.DataFrame]) -> None:
+    """Write README.md and its pictures into `folder`; `frames` are the tables of SWEEPS."""
+    for picture in PICTURES:
+        frame = frames[picture.sweep]
+        for name, value in picture.rows.items():
+            frame = frame[frame[name] == value]
+        figure, rows = picture.draw(frame, picture.view)
+        save_figure(figure, rows, folder / f"{picture.name}.png")
+    text = files("neupims.paper").joinpath("page.md").read_text(encoding="utf-8")
+    for sweep in SWEEPS:
+        text = text.replace(f"{{{sweep}}}", "\n".join(LINES.get(sweep, claim_lines)(sweep, frames[sweep])))
+    (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def claim_lines(sweep: str, frame: pd.DataFrame) -> Iterator[str]:
+    """A table of the claims of a sweep."""
+    yield from (HEADING, "|---|--:|--:|---|---|")
+    for claim in CLAIMS:
+        if claim.sweep == sweep:
+            ours = claim.ours(frame)
+            theirs = f"above {claim.theirs:g}" if claim.least else f"{claim.theirs:g}"
+            yield f"| {claim.what} | {theirs} | {ours:.3g} | {verdict(claim, ours)} | {claim.source} |"
+
+
+def verdict(claim: Claim, ours: float) -> str:
+    """Whether ours agrees, or by how much it differs."""
+    if claim.least:
+        return "yes" if ours > claim.theirs else "**no**"
+    error = ours / claim.theirs - 1
+    return f"{error:+.0%}" if abs(error) <= AGREES else f"**{error:+.0%}**"
+
+
+def assumption_lines(_: str, frame: pd.DataFrame) -> Iterator[str]:
+    """What each assumption about a baseline does to the ratio of NeuPIMs over it, by model."""
+    models = list(dict.fromkeys(frame["model"]))
+    yield "| assumption | " + " | ".join(f"NeuPIMs over it, {model}" for model in models) + " |"
+    yield "|---|" + "--:|" * len(models)
+    for what, settings in ASSUMPTIONS:
+        ratios = [_assumed(frame[frame["model"] == model], settings) for model in models]
+        yield f"| {what} | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |"
+
+
+def _assumed(frame: pd.DataFrame, settings: Settings) -> float:
+    return added(frame, {"system": "neupims"}, settings)
+
+
+EFFICIENCY = "processor.attention_efficiency"
+ASSUMPTIONS: Sequence[tuple[str, Settings]] = (
+    ("NPU+PIM: instructions leave for each channel", {"system": "npu-pim", "pim.front_end.scope": "channel"}),
+    ("NPU+PIM: one front end for the whole device", {"system": "npu-pim", "pim.front_end.scope": "device"}),
+    ("NPU-only: attention of all heads on all arrays", {"system": "npu-only", "policy.attention": "stream"}),
+    ("NPU-only: one head after the other", {"system": "npu-only", "policy.attention": "chain"}),
+    *(
+        (f"GPU: attention reaches {share:.0%} of its bandwidth", {"system": "gpu-a100", EFFICIENCY: share})
+        for share in (0.5, 0.25, 0.1, 0.05)
+    ),
+)
+
+LINES = {"assumptions": assumption_lines}

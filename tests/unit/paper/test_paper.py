@@ -1,0 +1,124 @@
+"""Claims about tables whose numbers are known, and the page that they fill."""
+
+from itertools import product
+
+import pandas as pd
+import pytest
+
+from neupims.paper.claims import CLAIMS, Claim
+from neupims.paper.page import ASSUMPTIONS, PICTURES, SWEEPS, claim_lines, verdict, write_page
+
+SPEEDS = {"gpu-a100": 1.0, "npu-only": 2.0, "npu-pim": 3.0, "neupims": 6.0}
+MODELS = ("gpt3-7b", "gpt3-30b")
+POWER = {"dram_power_w": 10.0, "pim_power_w": 0.0}
+ENERGY = {f"{part}_energy_mj": 1.0 for part in ("dram", "pim", "npu", "link")}
+COMMON = {"energy_per_token_mj": 8.0, "total_energy_mj": 4.0, **ENERGY}
+
+
+def throughput():
+    """NeuPIMs is 3 times NPU-only, 4 times on ShareGPT and 512 requests; its memory takes twice the power."""
+    for system, model, dataset, batch, seed in product(SPEEDS, MODELS, ("sharegpt", "alpaca"), (64, 256, 512), (0, 1)):
+        extra = 4 / 3 if (system, dataset, batch) == ("neupims", "sharegpt", 512) else 1.0
+        yield {
+            **{"system": system, "model": model, "dataset": dataset, "batch": batch, "seed": seed, "tp": 4},
+            **{"tokens_per_s": SPEEDS[system] * extra, "npu_utilization": 0.3, "pim_utilization": 0.2},
+            **(POWER if system != "neupims" else {"dram_power_w": 12.0, "pim_power_w": 8.0}),
+            **COMMON,
+        }
+
+
+def ablation():
+    for (buffers, composite), packing, interleaving, batch in product(
+        (("single", False), ("single", True), ("dual", True)), ("round_robin", "min_load"), ("off", "on"), (64, 256)
+    ):
+        speed = {False: 1.0, True: 1.25}[composite] * (1.6 if buffers == "dual" else 1.0)
+        speed *= 1.1 if packing == "min_load" else 1.0
+        speed *= {64: 0.5, 256: 1.5}[batch] if interleaving == "on" else 1.0
+        if buffers == "dual" or interleaving == "off":
+            yield {
+                **{"pim.row_buffers": buffers, "pim.composite_gemv": composite, "policy.channel_packing": packing},
+                **{"interleaving": interleaving if buffers == "dual" else None, "batch": batch, "seed": 0},
+                "tokens_per_s": speed,
+            }
+
+
+def assumptions():
+    for model in MODELS:
+        yield {"system": "neupims", "model": model, "batch": 256, "seed": 0, "tokens_per_s": 9.0}
+        for number, (_, settings) in enumerate(ASSUMPTIONS, start=1):
+            yield {"model": model, "batch": 256, "seed": 0, "tokens_per_s": float(number), **settings}
+
+
+@pytest.fixture
+def frames():
+    devices = [{"tp": tp, "pp": 8 // tp, "batch": 64, "seed": 0, "tokens_per_s": float(tp)} for tp in (8, 4, 2)]
+    lengths = [
+        {"system": system, "length": length, "tokens_per_s": speed * length}
+        for system, speed in SPEEDS.items()
+        for length in (64, 128)
+    ]
+    rows = {"throughput": throughput(), "ablation": ablation(), "length": lengths, "parallelism": devices}
+    return {name: pd.DataFrame(rows[name]) for name in rows} | {"assumptions": pd.DataFrame(assumptions())}
+
+
+def ours(frames, what):
+    [claim] = [claim for claim in CLAIMS if claim.what == what]
+    return claim.ours(frames[claim.sweep])
+
+
+def test_gains_are_means_over_runs(frames):
+    boosted = 1 / 6  # of the runs are 4/3 times as fast
+    mean = (1 - boosted) + boosted * 4 / 3
+    assert ours(frames, "NeuPIMs over GPU-only, mean") == pytest.approx(6 * mean)
+    assert ours(frames, "NeuPIMs over NPU+PIM, mean") == pytest.approx(2 * mean)
+    assert ours(frames, "NPU+PIM over NPU-only, mean") == pytest.approx(1.5)
+    assert ours(frames, "NeuPIMs over NPU+PIM, least") == pytest.approx(2)
+    assert ours(frames, "NeuPIMs over NPU+PIM, greatest") == pytest.approx(8 / 3)
+
+
+def test_trends_compare_means(frames):
+    assert ours(frames, "gain over NPU-only, ShareGPT to Alpaca") == pytest.approx((2 + 4 / 3) / 3)
+    assert ours(frames, "gain over NPU-only, batch 512 to batch 64") == pytest.approx((1 + 4 / 3) / 2)
+
+
+def test_power_and_energy_of_the_memory(frames):
+    mean = 5 / 6 + 1 / 6 * 3 / 4
+    assert ours(frames, "memory power of NeuPIMs over NPU-only") == pytest.approx(2)
+    assert ours(frames, "memory energy for a token, NeuPIMs over NPU-only") == pytest.approx(2 / 3 * mean)
+    assert ours(frames, "NPU utilisation of NeuPIMs, %") == pytest.approx(30)
+
+
+def test_steps_of_the_ablation_are_over_the_step_before(frames):
+    assert ours(frames, "dual row buffers and composite commands, onto NPU+PIM") == pytest.approx(2)
+    assert ours(frames, "of these, composite commands alone") == pytest.approx(1.25)
+    assert ours(frames, "min-load packing, least gain") == pytest.approx(1.1)
+    assert ours(frames, "interleaving from 256 requests on") == pytest.approx(1.5)
+    assert ours(frames, "serial over interleaved below 256 requests") == pytest.approx(2)
+    assert ours(frames, "TP 8 over TP 4, PP 2") == pytest.approx(2)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "least", "ours", "text"),
+    [
+        (2.0, False, 2.3, "+15%"),
+        (2.0, False, 1.5, "**-25%**"),
+        (1.0, True, 1.01, "yes"),
+        (1.0, True, 0.99, "**no**"),
+    ],
+)
+def test_a_verdict_marks_what_differs(theirs, least, ours, text):
+    assert verdict(Claim("x", "x", theirs, "x", lambda _: 0.0, least), ours) == text
+
+
+def test_the_page_has_every_claim_and_picture(frames, tmp_path):
+    write_page(tmp_path, frames)
+    page = (tmp_path / "README.md").read_text()
+    assert "{" not in page
+    assert all(f"| {claim.what} |" in page for claim in CLAIMS)
+    assert all(f"({picture.name}.png)" in page for picture in PICTURES)
+    assert {path.stem for path in tmp_path.glob("*.png")} == {picture.name for picture in PICTURES}
+    assert "| NPU+PIM: one front end for the whole device | 4.50 | 4.50 |" in page
+    assert set(SWEEPS) >= {claim.sweep for claim in CLAIMS}
+    assert list(claim_lines("parallelism", frames["parallelism"]))[2] == (
+        "| TP 8 over TP 4, PP 2 | above 1 | 2 | yes | 8.3: TP is better |"
+    )
