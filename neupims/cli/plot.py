@@ -16,15 +16,17 @@ class Kind(StrEnum):
     """What a picture shows."""
 
     BARS = "bars"
+    STAGES = "stages"
     TIMELINE = "timeline"
+    UTILIZATION = "utilization"
     GROUPED = "grouped"
     LINES = "lines"
     HEAT = "heat"
     ENERGY = "energy"
 
 
-RUNS = (Kind.BARS, Kind.TIMELINE)
-"""Kinds that show runs; the others show the table of all results."""
+RUNS, ONE_RUN = (Kind.BARS, Kind.STAGES), (Kind.TIMELINE, Kind.UTILIZATION)
+"""Kinds that show runs, and a single one; the others show the table of all results."""
 
 
 def plot(
@@ -32,8 +34,8 @@ def plot(
     kind: Annotated[
         Kind,
         typer.Option(
-            help="bars: throughput and utilisation; timeline: the stages of one run. Of a table: grouped bars, lines, "
-            "a heat map, or energy for a token by part."
+            help="Of runs: bars of throughput and utilisation, or stages of an iteration; of one run: a timeline of "
+            "its operators, or utilisation over time. Of a table: grouped bars, lines, a heat map, energy by part."
         ),
     ] = Kind.BARS,
     x: Annotated[
@@ -61,27 +63,36 @@ def plot(
     ] = Path("plot.png"),
 ) -> None:
     """Plot any mixture of runs; the numbers go into a CSV beside the picture."""
-    from neupims.reports.bars import bar_figure, bar_rows
-    from neupims.reports.figure import check_suffix, save_figure
-    from neupims.reports.gantt import timeline_figure, timeline_rows
+    from neupims.reports.figure import check_suffix
 
     check_suffix(out)
     table = {"x": x, "by": by, "value": value, "over": over, "facet": facet}
     given = {name: choice for name, choice in table.items() if choice is not None}
-    if kind not in RUNS:
+    if kind not in (*RUNS, *ONE_RUN):
         _plot_table(results, kind, system, given, out)
-        return
-    if given:
+    elif given:
         raise typer.BadParameter(f"--{next(iter(given))} belongs to a table: --kind grouped, lines, heat or energy")
-    runs = _chosen(results, system)
-    if kind is Kind.BARS:
-        save_figure(bar_figure(runs), bar_rows(runs), out)
-    elif len(runs) > 1:
-        names = ", ".join(dict.fromkeys(run.system for run in runs))
-        raise typer.BadParameter(f"a timeline shows one run, not {len(runs)}; choose one with --system ({names})")
     else:
-        save_figure(timeline_figure(runs[0]), timeline_rows(runs[0]), out)
+        _plot_runs(_chosen(results, system), kind, out)
     emit(f"{out} and {out.with_suffix('.csv')}\n")
+
+
+def _plot_runs(runs: "list[Run]", kind: Kind, out: Path) -> None:
+    from neupims.reports import bars, gantt, stages
+    from neupims.reports.figure import save_figure
+
+    if kind in ONE_RUN and len(runs) > 1:
+        names = ", ".join(dict.fromkeys(run.system for run in runs))
+        raise typer.BadParameter(f"a {kind} shows one run, not {len(runs)}; choose one with --system ({names})")
+    match kind:
+        case Kind.STAGES:
+            save_figure(stages.stages_figure(runs), stages.stages_rows(runs), out)
+        case Kind.TIMELINE:
+            save_figure(gantt.timeline_figure(runs[0]), gantt.timeline_rows(runs[0]), out)
+        case Kind.UTILIZATION:
+            save_figure(stages.utilization_figure(runs[0]), stages.utilization_rows(runs[0]), out)
+        case _:
+            save_figure(bars.bar_figure(runs), bars.bar_rows(runs), out)
 
 
 def _plot_table(results: list[Path], kind: Kind, system: str | None, given: dict[str, str], out: Path) -> None:
@@ -95,7 +106,6 @@ def _plot_table(results: list[Path], kind: Kind, system: str | None, given: dict
     draw = getattr(study_figures, f"{kind.value}_figure")
     figure, rows = draw(frame if system is None else frame[frame["system"] == system], view)
     save_figure(figure, rows, out)
-    emit(f"{out} and {out.with_suffix('.csv')}\n")
 
 
 def _chosen(results: list[Path], system: str | None) -> "list[Run]":
