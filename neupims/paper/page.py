@@ -15,7 +15,7 @@ from neupims.reports.figure import save_figure
 from neupims.reports.study import View
 from neupims.reports.study_figures import Drawing, energy_figure, grouped_figure, lines_figure
 
-SWEEPS = ("throughput", "ablation", "length", "parallelism", "assumptions")
+SWEEPS = ("throughput", "ablation", "length", "parallelism", "assumptions", "design-space")
 HEADING = "| what | paper | here | | source |"
 
 
@@ -87,6 +87,47 @@ def _assumed(frame: pd.DataFrame, settings: Settings) -> float:
     return added(frame, {"system": "neupims"}, settings)
 
 
+def choice_lines(_: str, frame: pd.DataFrame) -> Iterator[str]:
+    """What each choice does to throughput, run by run: serial, interleaved, and the faster of both; and to energy."""
+    yield "| choice | serial | interleaved | faster of both | energy for a token |"
+    yield "|---|--:|--:|--:|--:|"
+    base = _outcomes(frame, {})
+    for what, changes in CHOICES:
+        ratios = _outcomes(frame, changes) / base
+        shown = [f"{ratios[name].mean() - 1:+.1%}" for name in ("off", "on", "faster", "energy")]
+        yield f"| {what} | " + " | ".join(shown) + " |"
+
+
+def _outcomes(frame: pd.DataFrame, changes: Settings) -> pd.DataFrame:
+    """Throughput in each mode and in the faster one, and energy for a token in that one, for each batch."""
+    for name, value in {**DEFAULTS, **changes}.items():
+        frame = frame[frame[name] == value]
+    runs = frame.set_index(["model", "batch", "seed", "interleaving"]).sort_index()
+    speed, energy = (runs[name].unstack() for name in ("tokens_per_s", "energy_per_token_mj"))
+    spent = energy["off"].where(speed["off"] >= speed["on"], energy["on"])
+    return speed.assign(faster=speed.max(axis=1), energy=spent)
+
+
+DEFAULTS: Settings = {
+    "policy.sub_batches": "alternating",
+    "pim.precharge_scope": "bank",
+    "policy.estimate": "paper",
+    "policy.attention_order": "request",
+}
+CHOICES: Sequence[tuple[str, Settings]] = (
+    ("sub-batches of equal estimated time, not of equal number", {"policy.sub_batches": "balanced"}),
+    ("one PIM_PRE closes a bank group", {"pim.precharge_scope": "bank_group"}),
+    ("one PIM_PRE closes all banks", {"pim.precharge_scope": "all"}),
+    ("estimates from the timing parameters, not the paper's constants", {"policy.estimate": "timing"}),
+    ("attend after all logits of a sub-batch, not by request", {"policy.attention_order": "barrier"}),
+    ("equal time, PIM_PRE of all banks", {"policy.sub_batches": "balanced", "pim.precharge_scope": "all"}),
+    (
+        "all of these that help: equal time, PIM_PRE of all banks, timing estimates",
+        {"policy.sub_batches": "balanced", "pim.precharge_scope": "all", "policy.estimate": "timing"},
+    ),
+)
+
+
 EFFICIENCY = "processor.attention_efficiency"
 ASSUMPTIONS: Sequence[tuple[str, Settings]] = (
     ("NPU+PIM: instructions leave for each channel", {"system": "npu-pim", "pim.front_end.scope": "channel"}),
@@ -99,4 +140,4 @@ ASSUMPTIONS: Sequence[tuple[str, Settings]] = (
     ),
 )
 
-LINES = {"assumptions": assumption_lines}
+LINES = {"assumptions": assumption_lines, "design-space": choice_lines}

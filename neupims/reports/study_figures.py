@@ -17,6 +17,7 @@ from neupims.reports.study import PARTS, View, stacked, study
 
 GROUP_WIDTH = 0.8
 ROW_IN, TOP_IN = 1.15, 0.75
+THOUSAND = 1000
 MARKERS = "osD^v<>P"
 TITLES: Mapping[str, str] = {
     "tokens_per_s": "tokens/s",
@@ -63,6 +64,8 @@ def _figure(data: pd.DataFrame, view: View, draw: Draw, legend: bool = True) -> 
         part = data if facet is None else data[data[view.facet] == facet]
         _prepare(axes, "" if facet is None else str(facet))
         draw(axes, part, view, names)
+        if draw is not _heat and axes.get_ylim()[1] >= THOUSAND:
+            axes.yaxis.set_major_formatter(EngFormatter(sep=""))
     figure.supylabel(_title(view, draw), fontsize=LABEL, color=INK)
     rows[-1].set_xlabel(view.x.replace("_", " "), fontsize=LABEL, color=INK)
     if legend:
@@ -85,7 +88,6 @@ def _prepare(axes: Axes, title: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color=FAINT, linewidth=0.5)
     axes.set_axisbelow(True)
-    axes.yaxis.set_major_formatter(EngFormatter(sep=""))
 
 
 def _colour(number: int) -> str:

@@ -6,7 +6,17 @@ import pandas as pd
 import pytest
 
 from neupims.paper.claims import CLAIMS, Claim
-from neupims.paper.page import ASSUMPTIONS, PICTURES, SWEEPS, claim_lines, verdict, write_page
+from neupims.paper.page import (
+    ASSUMPTIONS,
+    CHOICES,
+    DEFAULTS,
+    PICTURES,
+    SWEEPS,
+    choice_lines,
+    claim_lines,
+    verdict,
+    write_page,
+)
 
 SPEEDS = {"gpu-a100": 1.0, "npu-only": 2.0, "npu-pim": 3.0, "neupims": 6.0}
 MODELS = ("gpt3-7b", "gpt3-30b")
@@ -21,7 +31,7 @@ def throughput():
         extra = 4 / 3 if (system, dataset, batch) == ("neupims", "sharegpt", 512) else 1.0
         yield {
             **{"system": system, "model": model, "dataset": dataset, "batch": batch, "seed": seed, "tp": 4},
-            **{"tokens_per_s": SPEEDS[system] * extra, "npu_utilization": 0.3, "pim_utilization": 0.2},
+            **{"tokens_per_s": SPEEDS[system] * extra, "npu_utilization": 0.3, "pim_busy": 0.2},
             **(POWER if system != "neupims" else {"dram_power_w": 12.0, "pim_power_w": 8.0}),
             **COMMON,
         }
@@ -49,6 +59,17 @@ def assumptions():
             yield {"model": model, "batch": 256, "seed": 0, "tokens_per_s": float(number), **settings}
 
 
+def choices():
+    for model, (number, (_, changes)), mode, batch in product(
+        MODELS, enumerate((("", {}), *CHOICES)), ("off", "on"), (256, 512)
+    ):
+        speed = 1 + number / 10 if mode == "off" else 1.2
+        yield {
+            **{"model": model, "batch": batch, "seed": 0, "interleaving": mode, **DEFAULTS, **changes},
+            **{"tokens_per_s": speed, "energy_per_token_mj": 10 / speed},
+        }
+
+
 @pytest.fixture
 def frames():
     devices = [{"tp": tp, "pp": 8 // tp, "batch": 64, "seed": 0, "tokens_per_s": float(tp)} for tp in (8, 4, 2)]
@@ -58,7 +79,8 @@ def frames():
         for length in (64, 128)
     ]
     rows = {"throughput": throughput(), "ablation": ablation(), "length": lengths, "parallelism": devices}
-    return {name: pd.DataFrame(rows[name]) for name in rows} | {"assumptions": pd.DataFrame(assumptions())}
+    rows |= {"assumptions": assumptions(), "design-space": choices()}
+    return {name: pd.DataFrame(rows[name]) for name in rows}
 
 
 def ours(frames, what):
@@ -86,6 +108,7 @@ def test_power_and_energy_of_the_memory(frames):
     assert ours(frames, "memory power of NeuPIMs over NPU-only") == pytest.approx(2)
     assert ours(frames, "memory energy for a token, NeuPIMs over NPU-only") == pytest.approx(2 / 3 * mean)
     assert ours(frames, "NPU utilisation of NeuPIMs, %") == pytest.approx(30)
+    assert ours(frames, "PIM utilisation of NeuPIMs, % of the time") == pytest.approx(20)
 
 
 def test_steps_of_the_ablation_are_over_the_step_before(frames):
@@ -122,3 +145,10 @@ def test_the_page_has_every_claim_and_picture(frames, tmp_path):
     assert list(claim_lines("parallelism", frames["parallelism"]))[2] == (
         "| TP 8 over TP 4, PP 2 | above 1 | 2 | yes | 8.3: TP is better |"
     )
+
+
+def test_choices_are_compared_in_each_mode_and_in_the_faster_one(frames):
+    lines = list(choice_lines("design-space", frames["design-space"]))[2:]
+    assert len(lines) == len(CHOICES)
+    assert lines[0].endswith("| +10.0% | +0.0% | +0.0% | +0.0% |")
+    assert lines[4].endswith("| +50.0% | +0.0% | +25.0% | -20.0% |")
