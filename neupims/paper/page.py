@@ -136,7 +136,7 @@ ASSUMPTIONS: Sequence[tuple[str, Settings]] = (
     ("NPU-only: one head after the other", {"system": "npu-only", "policy.attention": "chain"}),
     *(
         (f"GPU: attention reaches {share:.0%} of its bandwidth", {"system": "gpu-a100", EFFICIENCY: share})
-        for share in (0.5, 0.25, 0.1, 0.05)
+        for share in (0.78, 0.5, 0.25, 0.1)
     ),
 )
 
