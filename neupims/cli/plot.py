@@ -19,13 +19,14 @@ class Kind(StrEnum):
     STAGES = "stages"
     TIMELINE = "timeline"
     UTILIZATION = "utilization"
+    ROOFLINE = "roofline"
     GROUPED = "grouped"
     LINES = "lines"
     HEAT = "heat"
     ENERGY = "energy"
 
 
-RUNS, ONE_RUN = (Kind.BARS, Kind.STAGES), (Kind.TIMELINE, Kind.UTILIZATION)
+RUNS, ONE_RUN = (Kind.BARS, Kind.STAGES), (Kind.TIMELINE, Kind.UTILIZATION, Kind.ROOFLINE)
 """Kinds that show runs, and a single one; the others show the table of all results."""
 
 
@@ -35,7 +36,8 @@ def plot(
         Kind,
         typer.Option(
             help="Of runs: bars of throughput and utilisation, or stages of an iteration; of one run: a timeline of "
-            "its operators, or utilisation over time. Of a table: grouped bars, lines, a heat map, energy by part."
+            "its operators, utilisation over time, or a roofline. Of a table: grouped bars, lines, a heat map, or "
+            "energy by part."
         ),
     ] = Kind.BARS,
     x: Annotated[
@@ -78,7 +80,8 @@ def plot(
 
 
 def _plot_runs(runs: "list[Run]", kind: Kind, out: Path) -> None:
-    from neupims.reports import bars, gantt, stages
+    from neupims.hardware.load import load_system
+    from neupims.reports import bars, gantt, roofline, stages
     from neupims.reports.figure import save_figure
 
     if kind in ONE_RUN and len(runs) > 1:
@@ -91,6 +94,9 @@ def _plot_runs(runs: "list[Run]", kind: Kind, out: Path) -> None:
             save_figure(gantt.timeline_figure(runs[0]), gantt.timeline_rows(runs[0]), out)
         case Kind.UTILIZATION:
             save_figure(stages.utilization_figure(runs[0]), stages.utilization_rows(runs[0]), out)
+        case Kind.ROOFLINE:
+            spec = load_system(runs[0].system)
+            save_figure(roofline.roofline_figure(runs[0], spec), roofline.roofline_rows(runs[0], spec), out)
         case _:
             save_figure(bars.bar_figure(runs), bars.bar_rows(runs), out)
 

@@ -13,7 +13,6 @@ from neupims.errors import ResultError
 from neupims.reports.bars import RESOURCE_TITLES, RESOURCES
 from neupims.reports.figure import COLOURS, FAINT, INK, LABEL, LEGEND, OTHER, QUIET, SMALL, new_figure
 from neupims.reports.summary import PS_PER_MS
-from neupims.reports.table import headline
 from neupims.results.record import Run
 from neupims.results.spans import StageSpan
 
@@ -76,7 +75,9 @@ def utilization_figure(run: Run) -> Figure:
     axes.set_xlim(0, rows[-1]["end_ms"])
     axes.set_ylabel("utilisation, %", fontsize=LABEL, color=INK)
     axes.set_xlabel("time, ms; stages with all their repeats", fontsize=LABEL, color=INK)
-    figure.suptitle(f"{run.system}: {headline(run)}".replace(" · ", ", "), fontsize=SMALL, color=QUIET)
+    figure.suptitle(
+        f"{run.system}: {run.label}, batch {run.batch}, TP {run.tp}, PP {run.pp}", fontsize=SMALL, color=QUIET
+    )
     figure.legend(loc="outside lower center", ncols=len(RESOURCES), **LEGEND)
     return figure
 

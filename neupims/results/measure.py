@@ -161,13 +161,13 @@ def _utilization(system: SystemSpec, totals: Totals) -> Utilization:
     seconds = totals.duration_ps / PS_PER_S
     if seconds == 0:
         return Utilization(0.0, 0.0, 0.0)
-    pim = totals.macs.get("pim", 0) / (_pim_peak(system) * seconds) if system.pim else 0.0
+    pim = totals.macs.get("pim", 0) / (pim_peak_macs(system) * seconds) if system.pim else 0.0
     return Utilization(
-        macs / (_peak(system) * seconds), pim, _bus_bytes(system, totals) / (_bandwidth(system) * seconds)
+        macs / (peak_macs(system) * seconds), pim, _bus_bytes(system, totals) / (bandwidth_bytes(system) * seconds)
     )
 
 
-def _peak(system: SystemSpec) -> float:
+def peak_macs(system: SystemSpec) -> float:
     """MACs per second of the arrays, or of the GPU."""
     processor = system.processor
     if processor.kind == "gpu":
@@ -176,7 +176,7 @@ def _peak(system: SystemSpec) -> float:
     return arrays.count * arrays.rows * arrays.columns * processor.clock_ghz * 1e9
 
 
-def _pim_peak(system: SystemSpec) -> float:
+def pim_peak_macs(system: SystemSpec) -> float:
     """MACs per second of all PIM units: one PIM_MAC of all banks per burst time (two cycles at burst length 4)."""
     memory, pim = system.memory, system.pim
     assert memory is not None
@@ -186,7 +186,8 @@ def _pim_peak(system: SystemSpec) -> float:
     return org.channels * org.banks * pim.macs_per_bank * steps
 
 
-def _bandwidth(system: SystemSpec) -> float:
+def bandwidth_bytes(system: SystemSpec) -> float:
+    """Bytes per second of the memory interface of a device."""
     processor = system.processor
     if processor.kind == "gpu":
         return processor.bandwidth_gb_s * 1e9
