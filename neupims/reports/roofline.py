@@ -28,8 +28,8 @@ def roofline_rows(run: Run, system: SystemSpec) -> list[dict[str, Any]]:
     """MACs per byte of memory traffic, and GMAC/s over the operator's whole time, for each kind of operator with MACs.
 
     Operators of the same name (of several layers and halves) are put together. `bound` is what the roof allows: the
-    peak of the arrays or the bandwidth times MACs per byte; of an operator in PIM, the peak of the PIM units. Weights that
-    were fetched while another operator ran can lift an operator a little above its roof.
+    peak of the arrays or the bandwidth times MACs per byte; of an operator in PIM, the peak of the PIM units. Weights
+    that were fetched while another operator ran can lift an operator a little above its roof.
 
     Raises:
         ResultError: the run was made with other hardware than `system` has, or has no operator with MACs.
