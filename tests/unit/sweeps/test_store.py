@@ -57,6 +57,12 @@ def test_a_folder_that_is_a_file_has_its_sentence(tmp_path):
         Store(tmp_path / "file").opened("", resume=False).__enter__()
 
 
+def test_a_folder_that_may_not_be_written_has_its_sentence(store, monkeypatch):
+    monkeypatch.setattr("neupims.sweeps.store.os.access", lambda *_: False)
+    with pytest.raises(ResultError, match="results: cannot be written: no permission"):
+        store.opened("", resume=False).__enter__()
+
+
 def test_a_full_disk_loses_nothing(store, outcome, monkeypatch):
     def full(path, data):
         path.write_bytes(data[: len(data) // 2])
