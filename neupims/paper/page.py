@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from neupims.paper.claims import AGREES, CLAIMS, Claim, Settings, added
+from neupims.paper.claims import AGREES, BOTH, CLAIMS, COMMANDS, DUAL, NAIVE, PACKED, ROUND, Claim, Settings, added
 from neupims.reports.figure import save_figure
 from neupims.reports.study import View
 from neupims.reports.study_figures import Drawing, energy_figure, grouped_figure, lines_figure
@@ -71,6 +71,27 @@ def verdict(claim: Claim, ours: float) -> str:
         return "yes" if ours > claim.theirs else "**no**"
     error = ours / claim.theirs - 1
     return f"{error:+.0%}" if abs(error) <= AGREES else f"**{error:+.0%}**"
+
+
+def ablation_lines(sweep: str, frame: pd.DataFrame) -> Iterator[str]:
+    """The claims, and every combination of the parts over the naive one, by batch."""
+    yield from claim_lines(sweep, frame)
+    batches = sorted(set(frame["batch"]))
+    yield from ("", "| over NPU+PIM, in mean | " + " | ".join(f"batch {batch}" for batch in batches) + " |")
+    yield "|---|" + "--:|" * len(batches)
+    for name, parts in PARTS.items():
+        for packing in (ROUND, PACKED):
+            packed = ", min-load packing" if packing is PACKED else ""
+            ratios = [added(frame[frame["batch"] == batch], {**parts, **packing}, NAIVE) for batch in batches]
+            yield f"| {name}{packed} | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |"
+
+
+PARTS: Mapping[str, Settings] = {
+    "one row buffer": NAIVE,
+    "one row buffer, composite commands": COMMANDS,
+    "dual row buffers": DUAL,
+    "dual row buffers, interleaving": BOTH,
+}
 
 
 def assumption_lines(_: str, frame: pd.DataFrame) -> Iterator[str]:
@@ -140,4 +161,4 @@ ASSUMPTIONS: Sequence[tuple[str, Settings]] = (
     ),
 )
 
-LINES = {"assumptions": assumption_lines, "design-space": choice_lines}
+LINES = {"ablation": ablation_lines, "assumptions": assumption_lines, "design-space": choice_lines}

@@ -12,6 +12,7 @@ from neupims.paper.page import (
     DEFAULTS,
     PICTURES,
     SWEEPS,
+    ablation_lines,
     choice_lines,
     claim_lines,
     verdict,
@@ -145,6 +146,14 @@ def test_the_page_has_every_claim_and_picture(frames, tmp_path):
     assert list(claim_lines("parallelism", frames["parallelism"]))[2] == (
         "| TP 8 over TP 4, PP 2 | above 1 | 2 | yes | 8.3: TP is better |"
     )
+
+
+def test_every_combination_of_parts_is_over_the_naive_one(frames):
+    lines = list(ablation_lines("ablation", frames["ablation"]))
+    table = lines[lines.index("") + 1 :]
+    assert table[0] == "| over NPU+PIM, in mean | batch 64 | batch 256 |"
+    assert table[2:4] == ["| one row buffer | 1.00 | 1.00 |", "| one row buffer, min-load packing | 1.10 | 1.10 |"]
+    assert table[-1] == "| dual row buffers, interleaving, min-load packing | 1.10 | 3.30 |"
 
 
 def test_choices_are_compared_in_each_mode_and_in_the_faster_one(frames):
