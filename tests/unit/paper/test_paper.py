@@ -23,7 +23,7 @@ SPEEDS = {"gpu-a100": 1.0, "npu-only": 2.0, "npu-pim": 3.0, "neupims": 6.0}
 MODELS = ("gpt3-7b", "gpt3-30b")
 POWER = {"dram_power_w": 10.0, "pim_power_w": 0.0}
 ENERGY = {f"{part}_energy_mj": 1.0 for part in ("dram", "pim", "npu", "link")}
-COMMON = {"energy_per_token_mj": 8.0, "total_energy_mj": 4.0, **ENERGY}
+COMMON = {"energy_per_token_mj": 8.0, "total_energy_mj": 4.0, "total_power_w": 40.0, "dram_standby_mj": 0.5, **ENERGY}
 
 
 def throughput():
@@ -39,16 +39,27 @@ def throughput():
 
 
 def ablation():
-    for (buffers, composite), packing, interleaving, batch in product(
-        (("single", False), ("single", True), ("dual", True)), ("round_robin", "min_load"), ("off", "on"), (64, 256)
+    kinds = (
+        *(("single", False, "device"), ("single", False, "channel")),
+        ("single", True, "channel"),
+        ("dual", True, "channel"),
+    )
+    for (buffers, composite, scope), packing, interleaving, batch in product(
+        kinds, ("round_robin", "min_load"), ("off", "on"), (64, 256)
     ):
         speed = {False: 1.0, True: 1.25}[composite] * (1.6 if buffers == "dual" else 1.0)
+        speed *= 0.5 if scope == "device" else 1.0
         speed *= 1.1 if packing == "min_load" else 1.0
         speed *= {64: 0.5, 256: 1.5}[batch] if interleaving == "on" else 1.0
         if buffers == "dual" or interleaving == "off":
             yield {
                 **{"pim.row_buffers": buffers, "pim.composite_gemv": composite, "policy.channel_packing": packing},
-                **{"interleaving": interleaving if buffers == "dual" else None, "batch": batch, "seed": 0},
+                **{
+                    "pim.front_end.scope": scope,
+                    "interleaving": interleaving if buffers == "dual" else None,
+                    "batch": batch,
+                    "seed": 0,
+                },
                 "tokens_per_s": speed,
             }
 
@@ -108,12 +119,15 @@ def test_power_and_energy_of_the_memory(frames):
     mean = 5 / 6 + 1 / 6 * 3 / 4
     assert ours(frames, "memory power of NeuPIMs over NPU-only") == pytest.approx(2)
     assert ours(frames, "memory energy for a token, NeuPIMs over NPU-only") == pytest.approx(2 / 3 * mean)
+    free = ours(frames, "the same, if second row buffers cost no standby")
+    assert free == pytest.approx((20 - 0.5 / 4 * 40 / 2) / 10 / 3 * mean)
     assert ours(frames, "NPU utilisation of NeuPIMs, %") == pytest.approx(30)
     assert ours(frames, "PIM utilisation of NeuPIMs, % of the time") == pytest.approx(20)
 
 
 def test_steps_of_the_ablation_are_over_the_step_before(frames):
     assert ours(frames, "dual row buffers and composite commands, onto NPU+PIM") == pytest.approx(2)
+    assert ours(frames, "the same, onto NPU+PIM with one front end for all channels") == pytest.approx(4)
     assert ours(frames, "of these, composite commands alone") == pytest.approx(1.25)
     assert ours(frames, "min-load packing, least gain") == pytest.approx(1.1)
     assert ours(frames, "interleaving from 256 requests on") == pytest.approx(1.5)
