@@ -143,7 +143,7 @@ CHOICES: Sequence[tuple[str, Settings]] = (
     ("attend after all logits of a sub-batch, not by request", {"policy.attention_order": "barrier"}),
     ("equal time, PIM_PRE of all banks", {"policy.sub_batches": "balanced", "pim.precharge_scope": "all"}),
     (
-        "all of these that help: equal time, PIM_PRE of all banks, timing estimates",
+        "equal time, PIM_PRE of all banks, timing estimates",
         {"policy.sub_batches": "balanced", "pim.precharge_scope": "all", "policy.estimate": "timing"},
     ),
 )

@@ -14,6 +14,7 @@ SYSTEMS = [
     "gpu-rtx4090",
     "neupims",
     "neupims-authors",
+    "neupims-plus",
     "npu-only",
     "npu-only-authors",
     "npu-pim",
@@ -92,6 +93,10 @@ def test_npu_pim_and_neupims_differ_as_the_paper_says() -> None:
         "policy.channel_packing",
         "policy.interleaving",
     }
+
+
+def test_plus_differs_in_the_choice_that_helps() -> None:
+    assert differing(load_system("neupims"), load_system("neupims-plus")) == {"pim.precharge_scope"}
 
 
 def test_the_authors_differ_in_their_switches() -> None:
