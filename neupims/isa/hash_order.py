@@ -17,7 +17,7 @@ from neupims.isa.memory import RUN
 
 Integers = NDArray[np.int64]
 
-BEYOND = 1024
+BEYOND = 256
 """Places of a table beyond two for each of its own."""
 
 
@@ -33,10 +33,11 @@ def hashed_runs(
 
     most = sizes // address.burst_bytes + 2 * (sizes // wrap + 2)
     largest = int(most.max(initial=1))
-    room = np.empty((6, 2 * _places(largest) + BEYOND), np.int64)
+    room = np.empty((3, 2 * _places(largest) + BEYOND), np.int32)
+    hashed = np.empty((2, 4 + largest), np.int64)
     runs = np.empty(int(most.sum()), RUN)
     layout = np.array([start, wrap, address.burst_bytes, dict(address.fields)["column"], address.column_stride])
-    return runs[: list_runs(sizes, blocks, layout, _fields(address), room, write, runs)]
+    return runs[: list_runs(sizes, blocks, layout, _fields(address), room, hashed, write, runs)]
 
 
 def _fields(address: AddressMap) -> Integers:

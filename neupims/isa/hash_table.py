@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neupims.jit import Array, Ints, compiled, lowest_bit, pointer
+from neupims.jit import Array, Ints, Narrow, compiled, lowest_bit, pointer
 
 INFO_BITS = 5
 LEAST_PLACES = 8
@@ -28,17 +28,24 @@ CHANNEL, ROW, COLUMN, BANK = range(4)
 
 @compiled
 def list_runs(
-    sizes: Array, blocks: Array, layout: Array, fields: Array, room: Array, write: bool, runs: NDArray[Any]
+    sizes: Array,
+    blocks: Array,
+    layout: Array,
+    fields: Array,
+    room: Narrow,
+    hashed: Array,
+    write: bool,
+    runs: NDArray[Any],
 ) -> int:
     """Write a RUN for each burst of consecutive instructions, in the order of a hash table for each; returns how many.
 
     Instruction i has `sizes[i]` bytes and belongs to block `blocks[i]`. `layout`: the first byte, where bytes begin
-    anew, bytes of a burst, columns of a row, bursts between two of its columns. `room` [6, place]: at least two places
-    for each of the largest table's, and FULL more.
+    anew, bytes of a burst, columns of a row, bursts between two of its columns. `room` [3, place]: at least two places
+    for each of the largest table's, and FULL more; `hashed` [2, place]: one for each burst of an instruction, and 4.
     """
     start, wrap, size = layout[0], layout[1], layout[2]
     info, entry, listed = pointer(room[0]), pointer(room[1]), pointer(room[2])
-    bursts, hashes, state = pointer(room[3]), pointer(room[4]), pointer(room[5])
+    state, bursts, hashes = pointer(hashed[0]), pointer(hashed[0, 4:]), pointer(hashed[1])
     done = 0
     for i in range(len(sizes)):
         n, end = 0, start + sizes[i]
