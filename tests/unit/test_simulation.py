@@ -57,6 +57,14 @@ def test_all_engines_give_the_same_record(name: str, small: Model) -> None:
     assert same(plain, reference)
 
 
+def test_memory_commands_that_the_slack_held_up_go_when_it_has_run_out(small: Model) -> None:
+    system = load_system("neupims", ["memory.organization.channels=1", "pim.deadline=published", "policy.head=false"])
+    batch = tuple(Request(index, 250 + 7 * index) for index in range(6))
+    engines: tuple[Engine, ...] = ("plain", "reference")
+    plain, reference = (simulate(system, small, batch, layers=1, tp=1, engine=engine) for engine in engines)
+    assert same(plain, reference)
+
+
 @pytest.mark.parametrize("interleaving", ["off", "on"])
 @pytest.mark.parametrize("name", ["npu-only", "npu-pim", "neupims", "neupims-authors"])
 def test_engines_agree_on_a_whole_layer(name: str, interleaving: str, gpt3: Model) -> None:
