@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neupims import simulation
-from neupims.errors import ResultError
+from neupims.errors import ConfigError, ResultError
 from neupims.job import Job, load_job
 from neupims.machine.dram.memory import Engine
 from neupims.reports.summary import summary_rows
@@ -75,9 +75,11 @@ def sweep(
         address: Of a Dask scheduler; one is started for `dask` if there is none.
 
     Raises:
-        ConfigError: the file is wrong.
+        ConfigError: the file is wrong, or there is no such executor.
         ResultError: the folder cannot be used.
     """
+    if executor not in ("local", "dask"):
+        raise ConfigError(f"executor: {executor} is not allowed, must be one of local, dask")
     path = Path(file)
     read = read_sweep(path)
     chosen = local(processes) if executor == "local" else dask(address, processes)

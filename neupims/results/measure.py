@@ -109,11 +109,17 @@ def measure(job: Job, results: Sequence[DeviceOutcome], wall_s: float) -> Run:
         requests=RequestSummary.of(job.batch),
         dram_energy_mj=by_command,
         processor_energy_mj=processor_energy_mj(activity, job.system),
-        area_overhead=job.system.pim.second_row_buffer_area if job.system.pim else None,
+        area_overhead=_area_overhead(job.system),
         channel_tokens=_channel_tokens(job),
         pim_busy=_busy(job.system, totals),
         effort=_effort(job.engine, results),
     )
+
+
+def _area_overhead(system: SystemSpec) -> float | None:
+    if system.pim is None:
+        return None
+    return system.pim.second_row_buffer_area if system.pim.row_buffers == "dual" else 0.0
 
 
 def _effort(engine: str, results: Sequence[DeviceOutcome]) -> Effort:

@@ -15,6 +15,9 @@ from neupims.sweeps.store import Outcome
 
 Task = Callable[[JobSpec], Outcome]
 KILLED = "the process that ran it was killed; was there too little memory?"
+TOO_LITTLE = "there was too little memory"
+PASSING = (KILLED, TOO_LITTLE)
+"""Errors that need not come again; they are not kept, so that a sweep that is resumed tries anew."""
 
 
 class Executor(Protocol):
@@ -99,7 +102,7 @@ def dask(address: str | None, processes: int) -> Executor:
         ConfigError: Dask is not installed, or no cluster answers.
     """
     try:
-        from distributed import Client, LocalCluster, as_completed
+        from distributed import Client, KilledWorker, LocalCluster, as_completed
     except ImportError:
         raise ConfigError("--executor dask: needs Dask: pip install 'neupims[dask]'") from None
 
@@ -107,7 +110,8 @@ def dask(address: str | None, processes: int) -> Executor:
         with _client(Client, LocalCluster, address, processes) as client:
             futures = {client.submit(task, spec, pure=False): place for place, spec in enumerate(specs)}
             for future in cast("Iterator[Any]", as_completed(futures)):
-                yield futures[future], _result(future)
+                killed = isinstance(future.exception(), KilledWorker)
+                yield futures[future], Outcome(None, KILLED) if killed else future.result()
 
     return run
 
@@ -119,7 +123,3 @@ def _client(client: Any, cluster: Any, address: str | None, processes: int) -> A
         return client(address, timeout="10s")
     except (OSError, ValueError) as error:
         raise ConfigError(f"--address {address}: no Dask scheduler answers: {error}") from None
-
-
-def _result(future: Any) -> Outcome:
-    return Outcome(None, KILLED) if future.status == "error" else future.result()

@@ -10,10 +10,15 @@ from neupims.errors import ConfigError, NeupimsError
 from neupims.hardware.load import load_system
 from neupims.job import Job, has_key, load_job
 from neupims.request import JobSpec
+from neupims.results.cache import code_version
 from neupims.results.digest import digest
 from neupims.sweeps.document import Axis, SweepSpec
 from neupims.sweeps.expressions import evaluate, names_in
 from neupims.sweeps.keys import OPTION, is_known, job_spec, system_name
+
+ROOMS = ("events", "graph", "isa", "lowering", "machine", "results", "scheduling")
+DECIDING = tuple(Path(__file__).parents[1] / room for room in ROOMS)
+"""The rooms whose code decides what a result is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,9 @@ def _point(number: int, values: Mapping[str, Any], columns: tuple[str, ...], swe
 
 
 def job_key(job: Job) -> str:
-    """A digest of everything that the result of a job depends on, wherever its requests come from."""
+    """A digest of everything that the result of a job depends on, wherever its requests come from: also of what the
+    model computes, and of the code that times it."""
     resolved = job.resolved()
     del resolved["requests"]["source"]
-    return digest(resolved)
+    graph = job.model.decode([request.length for request in job.batch[:1]]).to_json()
+    return digest({**resolved, "graph": graph, "code": code_version(DECIDING)})

@@ -17,7 +17,7 @@ from neupims.results.digest import digest
 from neupims.results.files import write_atomically
 from neupims.simulation import simulate
 from neupims.sweeps.document import SweepSpec
-from neupims.sweeps.execute import Executor, in_turn
+from neupims.sweeps.execute import PASSING, TOO_LITTLE, Executor, in_turn
 from neupims.sweeps.points import Point
 from neupims.sweeps.store import Outcome, Store
 from neupims.sweeps.table import DIGEST_DIGITS, parquet, table_rows
@@ -62,12 +62,15 @@ def run_sweep(
     """
     store = Store(folder)
     with store.opened(text, resume):
-        missing, began = _missing(points, store), monotonic()
+        missing, began, passing = _missing(points, store), monotonic(), dict[str, Outcome]()
         for number, (place, outcome) in enumerate(executor(run_point, [point.spec for point in missing]), start=1):
-            store.keep(missing[place].key, outcome)
+            if outcome.error in PASSING:
+                passing[missing[place].key] = outcome
+            else:
+                store.keep(missing[place].key, outcome)
             if progress is not None:
                 progress(pace(number, len(missing), monotonic() - began), number / len(missing))
-        rows = table_rows(points, [store.known(point.key) for point in points])
+        rows = table_rows(points, [store.known(point.key) or passing.get(point.key) for point in points])
         write_atomically(folder / TABLE_CSV, csv_text(rows))
         write_atomically(folder / TABLE, parquet(rows, _provenance(sweep, points, text)))
     return Swept(folder, tuple(rows), len(missing))
@@ -81,7 +84,7 @@ def run_point(spec: JobSpec) -> Outcome:
     except NeupimsError as error:
         return Outcome(None, str(error))
     except MemoryError:
-        return Outcome(None, "there was too little memory")
+        return Outcome(None, TOO_LITTLE)
 
 
 def _missing(points: Sequence[Point], store: Store) -> list[Point]:

@@ -115,7 +115,8 @@ def test_a_timeline_needs_operators(neupims, handmade):
 
 
 def test_json_on_standard_output_is_one_document(neupims, kept):
-    json.loads(neupims("models", "list", "--json").out)
+    listed = json.loads(neupims("models", "list", "--json").out)
+    assert {"gpt3", "llama"} <= {entry["name"] for entry in listed}
 
 
 def test_show_graph_is_of_the_batch(neupims):

@@ -26,6 +26,11 @@ def test_hardware_is_set_by_name():
         neupims.simulate("npu-only", set={"memory.timing.t_fav_ns": 60}, **SMALL)
 
 
+def test_one_row_buffer_adds_no_area():
+    assert neupims.simulate("neupims", **SMALL).area_overhead == 0.0311
+    assert neupims.simulate("neupims", set={"pim.row_buffers": "single"}, **SMALL).area_overhead == 0
+
+
 def test_a_comparison_has_the_default_systems():
     both = neupims.compare(**SMALL)
     assert [run.system for run in both.runs] == ["gpu-a100", "npu-only", "npu-pim", "neupims"]
@@ -52,6 +57,8 @@ def test_results_of_all_kinds_make_one_frame(tmp_path, handmade):
     frame = neupims.load_results(done.folder, tmp_path / "one.json", tmp_path / "both")
     assert frame["system"].tolist() == ["gpu-a100", "gpu-a100", "npu-pim", "npu-only", "neupims"]
     assert frame["tokens_per_s"].notna().all()
+    with pytest.raises(ConfigError, match="executor: slurm is not allowed, must be one of local, dask"):
+        neupims.sweep(file, executor="slurm")
     with pytest.raises(ResultError, match="names no results"):
         neupims.load_results()
 

@@ -14,9 +14,10 @@ import pytest
 
 from neupims.results.record import load_runs
 from neupims.sweeps.document import read_sweep
-from neupims.sweeps.execute import local
+from neupims.sweeps.execute import KILLED, local
 from neupims.sweeps.points import expand
 from neupims.sweeps.run import TABLE, TABLE_CSV, pace, run_point, run_sweep
+from neupims.sweeps.store import Outcome
 
 SMALL = "base: {model: gpt3-7b, layers: 1, option.width: 128, option.heads: 1, option.layers: 1, tp: 1}\n"
 GPUS = SMALL + "axes:\n  system: [gpu-a100]\n  batch: {from: 1, to: 40}\n"
@@ -56,6 +57,26 @@ def test_a_point_that_fails_is_a_row_with_its_error(written, tmp_path):
     assert "tp 3 does not divide" in done.rows[1]["error"]
     assert done.rows[1]["tokens_per_s"] is None
     assert len(load_runs(tmp_path / "out")) == 1
+
+
+def test_an_error_that_need_not_come_again_is_tried_again(written, tmp_path):
+    path, folder = written(MIXED), tmp_path / "out"
+
+    def short_of_memory(task, specs):
+        for place, spec in enumerate(specs):
+            yield place, Outcome(None, KILLED) if place == 1 else task(spec)
+
+    done = swept(path, folder, executor=short_of_memory)
+    assert [row["error"] for row in done.rows] == [None, KILLED, None, None]
+    again = swept(path, folder, resume=True)
+    assert (again.ran, again.failed) == (1, 0)
+
+
+def test_what_the_code_and_the_model_are_is_part_of_the_key(written, monkeypatch):
+    sweep = read_sweep(written(MIXED))
+    before = expand(sweep)[0].key
+    monkeypatch.setattr("neupims.sweeps.points.code_version", lambda _: "other code")
+    assert expand(sweep)[0].key != before
 
 
 def test_points_that_do_the_same_are_run_once(written, tmp_path):
