@@ -11,10 +11,12 @@ from neupims.graph.graph import Graph
 from neupims.graph.model import Model
 from neupims.graph.operator import Operator
 from neupims.graph.registry import find_model, list_models, load_model
+from neupims.graph.sequences import Phase
 from neupims.graph.tensor import ELEMENT_BYTES, ElementType, Role, Tensor
 from neupims.graph.tracer import Tracer
 from neupims.graph.tracing.regions import Value
 from neupims.graph.verify import verify
+from neupims.graph.vocabulary.choice import balanced_rows
 
 __all__ = [
     "ELEMENT_BYTES",
@@ -27,12 +29,14 @@ __all__ = [
     "Model",
     "Operator",
     "Paper",
+    "Phase",
     "Port",
     "Role",
     "Tensor",
     "Tracer",
     "Value",
     "architecture",
+    "balanced_rows",
     "find_model",
     "list_models",
     "load_model",

@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 
 from neupims.errors import ModelError
 from neupims.graph.config import Config, converted
+from neupims.graph.sequences import Phase
 from neupims.graph.tracer import Tracer
 from neupims.graph.tracing.location import call_site
 
@@ -52,6 +53,10 @@ class Architecture:
     describe: Describe
     file: str
     """The file that declares it."""
+    passes: Phase = "decode"
+    """What is simulated unless something else is asked for: a decode step, or one forward pass."""
+    default: str | None = None
+    """The variant that is taken if none is named."""
 
 
 def variant(name: str, **values: object) -> Callable[[Describe | Variants], Variants]:
@@ -68,10 +73,14 @@ def variant(name: str, **values: object) -> Callable[[Describe | Variants], Vari
     return declare
 
 
-def architecture(name: str, *, paper: str, family: str) -> Callable[[Describe | Variants], Architecture]:
+def architecture(
+    name: str, *, paper: str, family: str, passes: Phase = "decode", default: str | None = None
+) -> Callable[[Describe | Variants], Architecture]:
     """Declare an architecture; `paper` is its title and, if it has one, its number: `A Title, arXiv:2005.14165`.
 
-    The function below takes a `Tracer` and a subclass of `Config`, and has a docstring.
+    `passes` is `decode` for autoregressive models, which also have a prefill, and `forward` for those that work in one
+    pass; `default` names the variant that is taken if none is asked for. The function below takes a `Tracer` and a
+    subclass of `Config`, and has a docstring.
     """
     where = call_site()
 
@@ -87,9 +96,17 @@ def architecture(name: str, *, paper: str, family: str) -> Callable[[Describe | 
             variants=MappingProxyType(_typed(where, name, config, declared.table)),
             describe=declared.describe,
             file=declared.describe.__code__.co_filename,
+            passes=passes,
+            default=_default(where, name, default, declared.table),
         )
 
     return declare
+
+
+def _default(where: str, name: str, default: str | None, table: Table) -> str | None:
+    if default is not None and default not in table:
+        raise ModelError(f"{where}: the default of '{name}', '{default}', is none of its variants: {', '.join(table)}")
+    return default
 
 
 def _check_name(where: str, what: str, name: str) -> None:

@@ -16,6 +16,7 @@ class Body:
     items: tuple["Operator | Block", ...]
     """In order of execution: whatever an item reads stands before it."""
     weights: tuple[Tensor, ...]
+    """Weights and constants."""
     states: tuple[Tensor, ...]
 
     @property
@@ -50,12 +51,13 @@ class Body:
 
     @cached_property
     def params(self) -> int:
-        """Elements of all weights; a shared weight counts once."""
-        return sum(w.elements for w in self.weights) + sum(b.count * b.params for b in self.blocks)
+        """Elements of all weights, without constants; a shared weight counts once."""
+        own = sum(tensor.elements for tensor in self.weights if tensor.role == "weight")
+        return own + sum(b.count * b.params for b in self.blocks)
 
     @cached_property
     def weight_bytes(self) -> int:
-        """Bytes of all weights; a shared weight counts once."""
+        """Bytes of all weights and constants; a shared weight counts once."""
         return sum(w.bytes for w in self.weights) + sum(b.count * b.weight_bytes for b in self.blocks)
 
     @cached_property

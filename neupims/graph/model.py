@@ -8,7 +8,7 @@ from neupims.errors import ModelError
 from neupims.graph.architecture import Architecture, Paper
 from neupims.graph.config import Config
 from neupims.graph.graph import Graph
-from neupims.graph.sequences import Sequences, decode_step, prompts
+from neupims.graph.sequences import PHASES, Phase
 from neupims.graph.tracer import Tracer
 from neupims.graph.tracing.location import raised_in
 
@@ -46,23 +46,40 @@ class Model:
         """Repetitions of the outermost blocks."""
         return sum(block.count for block in self._smallest.blocks)
 
+    @property
+    def passes(self) -> Phase:
+        """What is simulated unless something else is asked for."""
+        return self.architecture.passes
+
     def decode(self, lengths: Iterable[int]) -> Graph:
         """One new token for each request, whose context, the new token included, has `lengths[i]` tokens.
 
         ModelError for lengths or shapes that do not fit, with the file and line in the architecture.
         """
-        return self._traced(decode_step(lengths))
+        return self.trace(lengths, "decode")
 
     def prefill(self, lengths: Iterable[int]) -> Graph:
         """All tokens of each prompt of `lengths[i]` tokens. ModelError as in `decode`."""
-        return self._traced(prompts(lengths))
+        return self.trace(lengths, "prefill")
+
+    def trace(self, lengths: Iterable[int], phase: Phase | None = None) -> Graph:
+        """The graph of a phase, that of the architecture if None, over requests of `lengths[i]` tokens.
+
+        A model that is not made of tokens has one sample for each request, whatever its length. ModelError as in
+        `decode`, and for a phase that the model has not.
+        """
+        wanted = phase or self.passes
+        if (wanted == "forward") != (self.passes == "forward"):
+            has = "one pass, forward" if self.passes == "forward" else "decode and prefill"
+            raise ModelError(f"{self.name}: it has no {wanted}; it has {has}")
+        return self._traced(lengths, wanted)
 
     @cached_property
     def _smallest(self) -> Graph:
-        return self.decode((1,))
+        return self.trace((1,))
 
-    def _traced(self, sequences: Sequences) -> Graph:
-        net = Tracer(sequences)
+    def _traced(self, lengths: Iterable[int], phase: Phase) -> Graph:
+        net = Tracer(PHASES[phase](lengths))
         try:
             self.architecture.describe(net, self.config)
         except ModelError:

@@ -67,6 +67,8 @@ def _split(name: str, known: Mapping[str, Architecture]) -> tuple[Architecture |
 
 def _variant(architecture: Architecture, variant: str | None) -> str | None:
     known = architecture.variants
+    if variant is None and architecture.default is not None:
+        return architecture.default
     if variant is None and known:
         example = full_name(architecture, next(iter(known)))
         raise ModelError(f"model '{architecture.name}' needs a variant, as in {example}; variants: {listed(known)}")

@@ -1,12 +1,13 @@
-"""The sequences over which an autoregressive model is traced."""
+"""What a model is traced over: the sequences of an autoregressive model, or the samples of any other."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from neupims.errors import ModelError
 
-Phase = Literal["decode", "prefill"]
+Phase = Literal["decode", "prefill", "forward"]
+"""One new token for each request; all tokens of each prompt; or one pass over a batch of samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,11 @@ class Sequences:
     """Tokens computed now, for each request."""
     lengths: tuple[int, ...]
     """Tokens of context for each request, the new ones included."""
+
+    @property
+    def batch(self) -> int:
+        """Number of requests."""
+        return len(self.lengths)
 
     @property
     def tokens(self) -> int:
@@ -40,6 +46,19 @@ def prompts(lengths: Iterable[int]) -> Sequences:
     """Each request computes all `lengths[i]` tokens of its prompt at once."""
     checked = _checked(lengths, "prefill")
     return Sequences("prefill", checked, checked)
+
+
+def samples(lengths: Iterable[int]) -> Sequences:
+    """One pass over a sample of each request; those with tokens have `lengths[i]` of them, without a cache."""
+    checked = _checked(lengths, "forward")
+    return Sequences("forward", checked, checked)
+
+
+PHASES: dict[Phase, Callable[[Iterable[int]], Sequences]] = {
+    "decode": decode_step,
+    "prefill": prompts,
+    "forward": samples,
+}
 
 
 def _checked(lengths: Iterable[int], phase: Phase) -> tuple[int, ...]:

@@ -9,8 +9,9 @@ Shape = tuple[int, ...]
 ElementType = Literal["fp32", "fp16", "bf16", "int32", "int8"]
 ELEMENT_BYTES: dict[ElementType, int] = {"fp32": 4, "fp16": 2, "bf16": 2, "int32": 4, "int8": 1}
 
-Role = Literal["activation", "weight", "kv_cache", "state"]
-"""A weight is stationary, an activation streams, a KV cache grows by the new tokens, a state is replaced."""
+Role = Literal["activation", "weight", "constant", "kv_cache", "state"]
+"""A weight is stationary, and so is a constant, which is no parameter; an activation streams; a KV cache grows by the
+new tokens; a state is replaced."""
 
 
 @dataclass(frozen=True, slots=True)

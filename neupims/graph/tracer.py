@@ -5,11 +5,16 @@ from neupims.graph.graph import Graph
 from neupims.graph.tracing.freeze import freeze, seen_from
 from neupims.graph.verify import verify
 from neupims.graph.vocabulary.attention import Attention
+from neupims.graph.vocabulary.choice import Choice
+from neupims.graph.vocabulary.elementwise import Elementwise
 from neupims.graph.vocabulary.layers import Layers
+from neupims.graph.vocabulary.numeric import Numeric
+from neupims.graph.vocabulary.sequence import Sequence
+from neupims.graph.vocabulary.space import Space
 from neupims.graph.vocabulary.structure import Structure
 
 
-class Tracer(Structure, Layers, Attention):
+class Tracer(Structure, Elementwise, Layers, Space, Attention, Choice, Sequence, Numeric):
     """Turns calls into operators; values know their shapes, and a wrong one is refused where it is made."""
 
     def finish(self, model: str) -> Graph:

@@ -14,8 +14,9 @@ Known = dict[str, Tensor]
 """Tensors that exist already, by name."""
 
 SHOWN = 3
+STATIONARY: tuple[Role, ...] = ("weight", "constant")
 CACHES: tuple[Role, ...] = ("kv_cache", "state")
-ANY: tuple[Role, ...] = ("activation", "weight", *CACHES)
+ANY: tuple[Role, ...] = ("activation", *STATIONARY, *CACHES)
 
 
 def verify(graph: Graph) -> None:
@@ -41,7 +42,7 @@ def problems(graph: Graph) -> Iterator[str]:
 
 
 def _body(body: Body, known: Known) -> Iterator[str]:
-    yield from _new(body.weights, known, ("weight",))
+    yield from _new(body.weights, known, STATIONARY)
     yield from _new(body.states, known, CACHES)
     for item in body.items:
         yield from _block(item, known) if isinstance(item, Block) else _operator(item, known)
@@ -50,7 +51,7 @@ def _body(body: Body, known: Known) -> Iterator[str]:
 
 def _operator(op: Operator, known: Known) -> Iterator[str]:
     yield from _missing((*op.inputs, *op.weights, *op.states), known, f"operand of '{op.name}'")
-    for tensors, roles in ((op.weights, ("weight",)), (op.states, CACHES)):
+    for tensors, roles in ((op.weights, STATIONARY), (op.states, CACHES)):
         wrong = (tensor for tensor in tensors if tensor.role not in roles)
         yield from (f"'{op.name}' uses {tensor.role} '{tensor.name}' as {' or '.join(roles)}" for tensor in wrong)
     yield from _work(op)
@@ -78,7 +79,7 @@ def _block(block: Block, known: Known) -> Iterator[str]:
         yield f"{name} repeats {block.count} times"
     yield from _missing([port.initial for port in block.inputs], known, f"input of {name}")
     inside: Known = {}
-    yield from _new([port.tensor for port in block.inputs], inside, ("activation", "weight"))
+    yield from _new([port.tensor for port in block.inputs], inside, ("activation", *STATIONARY))
     yield from _body(block, inside)
     yield from _missing([port.carried for port in block.inputs if port.carried], inside, f"what {name} carries on")
     yield from (f"{name}: {problem}" for port in block.inputs for problem in _port(port))

@@ -23,7 +23,8 @@ def logit_shapes(op: Operator) -> tuple[Shape, ...]:
     """Queries [tokens, heads * head_dim], new keys [tokens, kv_heads * head_dim], key cache: scores."""
     _check_rows("queries", op.inputs[0].shape, op, "new", "heads")
     _check_rows("keys", op.inputs[1].shape, op, "new")
-    _check_rows("key cache", op.states[0].shape, op, "lengths")
+    for cache in op.states:
+        _check_rows("key cache", cache.shape, op, "lengths")
     return ((op.number("heads"), pairs(op)),)
 
 
@@ -32,7 +33,8 @@ def attend_shapes(op: Operator) -> tuple[Shape, ...]:
     scores, expected = op.inputs[0].shape, (op.number("heads"), pairs(op))
     require(scores == expected, f"scores {scores} do not fit [heads, pairs]; they must be {expected}")
     _check_rows("values", op.inputs[1].shape, op, "new")
-    _check_rows("value cache", op.states[0].shape, op, "lengths")
+    for cache in op.states:
+        _check_rows("value cache", cache.shape, op, "lengths")
     return ((op.inputs[1].shape[0], op.number("heads") * op.number("head_dim")),)
 
 
@@ -42,13 +44,13 @@ def product_macs(op: Operator) -> int:
 
 
 def read_with_cache(op: Operator) -> int:
-    """All operands, the new keys or values only once: they are part of the cache."""
-    return operands(op) - op.inputs[1].bytes
+    """All operands, the new keys or values only once: they are part of the cache, if there is one."""
+    return operands(op) - (op.inputs[1].bytes if op.states else 0)
 
 
 def written_with_cache(op: Operator) -> int:
     """The result, and the new keys or values, which are appended to their cache."""
-    return results(op) + op.inputs[1].elements * element_bytes(op.states[0])
+    return results(op) + sum(op.inputs[1].elements * element_bytes(cache) for cache in op.states)
 
 
 def scaling(op: Operator) -> int:

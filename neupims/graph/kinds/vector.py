@@ -1,8 +1,19 @@
-"""Element-wise work, norms and reductions."""
+"""Element-wise work and norms."""
 
-from neupims.graph.kinds.base import Kind, like_input, per_element, require
+from collections.abc import Callable
+
+from neupims.graph.kinds.base import (
+    Kind,
+    axis_of,
+    broadcast,
+    indices,
+    like_input,
+    per_element,
+    per_result,
+    require,
+)
 from neupims.graph.operator import Operator
-from neupims.graph.tensor import ElementType, Shape
+from neupims.graph.tensor import Shape
 
 LAYER_NORM_OPS = 7
 """For each element: mean, subtraction, square, variance, division by the deviation, scale, shift."""
@@ -10,28 +21,70 @@ LAYER_NORM_OPS = 7
 RMS_NORM_OPS = 4
 """For each element: square, mean of squares, division by its root, scale."""
 
-GELU_OPS = 9
-"""For each element x: 0.5 x (1 + tanh(c (x + 0.044715 x^3))), the form of GPT-2 and GPT-3."""
-
-SILU_OPS = 4
-"""For each element x: x / (1 + exp(-x)): negation, exponential, sum, division."""
+BATCH_NORM_OPS = 2
+"""For each element, with the statistics folded into its weights as in inference: scale, shift."""
 
 ROTARY_OPS = 3
 """For each element: itself times a cosine, its partner times a sine, their sum; the angles come from a table."""
 
+UNARY_OPS = {
+    "gelu": 9,  # 0.5 x (1 + tanh(c (x + 0.044715 x^3))), the form of GPT-2 and GPT-3
+    "quick_gelu": 5,  # x / (1 + exp(-1.702 x))
+    "silu": 4,  # x / (1 + exp(-x)): negation, exponential, sum, division
+    "sigmoid": 3,  # as silu, without the product
+    "tanh": 4,
+    "relu": 1,
+    "relu6": 2,
+    "leaky_relu": 2,
+    "elu": 3,
+    "softplus": 3,
+    "hard_swish": 4,
+    "hard_sigmoid": 3,
+    "exp": 1,
+    "log": 1,
+    "sqrt": 1,
+    "rsqrt": 2,
+    "reciprocal": 1,
+    "square": 1,
+    "abs": 1,
+    "neg": 1,
+    "sign": 1,
+    "sin": 1,
+    "cos": 1,
+    "erf": 1,
+    "round": 1,
+    "clip": 2,
+}
+"""Operations for each element."""
 
-def same_shapes(op: Operator) -> tuple[Shape, ...]:
-    """Both inputs have one shape; so has the result."""
-    left, right = (tensor.shape for tensor in op.inputs)
-    require(left == right, f"shapes {left} and {right} differ; both inputs must have the same shape")
-    return (left,)
+BINARY = ("add", "sub", "mul", "div", "maximum", "minimum", "power", "compare", "where")
+"""One operation for each result."""
+
+
+def binary_shapes(op: Operator) -> tuple[Shape, ...]:
+    """Operands that broadcast as in numpy, one of which may be a weight, or a number (attribute `by`)."""
+    shapes = [tensor.shape for tensor in (*op.inputs, *op.weights, *op.states)]
+    scalar = any(name == "by" for name, _ in op.attributes)
+    require(len(shapes) + scalar >= 2, "takes two operands, or one and a number")
+    return (broadcast(*shapes),)
 
 
 def norm_shapes(op: Operator) -> tuple[Shape, ...]:
-    """Normalises the last axis of x [..., width] with weights [width]."""
+    """Normalises the last axis of x [..., width] with weights [width], or without any."""
     x = op.inputs[0].shape
     for weight in op.weights:
         require(weight.shape == x[-1:], f"weight {weight.shape} does not fit input {x}; it must be {x[-1:]}")
+    return (x,)
+
+
+def channel_norm_shapes(op: Operator) -> tuple[Shape, ...]:
+    """Normalises x [batch, channels, ...] with weights [channels]; attribute `groups` of a group norm."""
+    x = op.inputs[0].shape
+    require(len(x) >= 2, f"input {x} must be [batch, channels, ...]")
+    for weight in op.weights:
+        require(weight.shape == x[1:2], f"weight {weight.shape} does not fit input {x}; it must be {x[1:2]}")
+    groups = dict(op.attributes).get("groups", 1)
+    require(isinstance(groups, int) and x[1] % groups == 0, f"{x[1]} channels do not divide into {groups} groups")
     return (x,)
 
 
@@ -45,22 +98,32 @@ def rotary_shapes(op: Operator) -> tuple[Shape, ...]:
     return (x,)
 
 
+def reduced(op: Operator) -> tuple[Shape, ...]:
+    """Reduces one axis; with attribute `keep` it stays, with size 1."""
+    x = op.inputs[0].shape
+    axis = axis_of(op, x)
+    return ((*x[:axis], *((1,) if dict(op.attributes).get("keep") else ()), *x[axis + 1 :]),)
+
+
 def without_last_axis(op: Operator) -> tuple[Shape, ...]:
     """Reduces the last axis of [..., width]."""
     return (op.inputs[0].shape[:-1],)
 
 
-def _indices(op: Operator) -> ElementType:
-    return "int32"
+def _norm(shapes: Callable[[Operator], tuple[Shape, ...]], operations: int) -> Kind:
+    return Kind(1, shapes, other_ops=per_element(operations))
 
 
 VECTOR = {
-    "add": Kind(2, same_shapes, other_ops=per_element(1)),
-    "mul": Kind(2, same_shapes, other_ops=per_element(1)),
-    "layer_norm": Kind(1, norm_shapes, other_ops=per_element(LAYER_NORM_OPS)),
-    "rms_norm": Kind(1, norm_shapes, other_ops=per_element(RMS_NORM_OPS)),
+    **{name: Kind(1, like_input, other_ops=per_element(operations)) for name, operations in UNARY_OPS.items()},
+    **{name: Kind(None, binary_shapes, other_ops=per_result(1)) for name in BINARY},
+    "layer_norm": _norm(norm_shapes, LAYER_NORM_OPS),
+    "rms_norm": _norm(norm_shapes, RMS_NORM_OPS),
+    "group_norm": _norm(channel_norm_shapes, LAYER_NORM_OPS),
+    "batch_norm": _norm(channel_norm_shapes, BATCH_NORM_OPS),
     "rotary": Kind(2, rotary_shapes, other_ops=per_element(ROTARY_OPS)),
-    "gelu": Kind(1, like_input, other_ops=per_element(GELU_OPS)),
-    "silu": Kind(1, like_input, other_ops=per_element(SILU_OPS)),
-    "argmax": Kind(1, without_last_axis, other_ops=per_element(1), element=_indices),
+    "argmax": Kind(1, without_last_axis, other_ops=per_element(1), element=indices),
+    "cumsum": Kind(1, like_input, other_ops=per_element(1)),
+    **{name: Kind(1, reduced, other_ops=per_element(1)) for name in ("sum", "mean", "max", "min")},
+    "variance": Kind(1, reduced, other_ops=per_element(4)),
 }

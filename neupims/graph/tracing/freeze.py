@@ -18,7 +18,7 @@ def freeze(region: Region, formals: Formals) -> Body:
     resolved = {use: _resolved(use, region, formals) for use in _uses(region)}
     items = tuple(_frozen(item, resolved) for item in region.items)
     owned = region.tensors.values()
-    weights = tuple(tensor for tensor in owned if tensor.role == "weight")
+    weights = tuple(tensor for tensor in owned if tensor.role in ("weight", "constant"))
     states = tuple(tensor for tensor in owned if tensor.role in ("kv_cache", "state"))
     return Body(items, weights, states)
 

@@ -14,7 +14,7 @@ from neupims.graph.tensor import ElementType, Role, Shape, Tensor
 from neupims.graph.tracing.compare import require_same
 from neupims.graph.tracing.freeze import made_in
 from neupims.graph.tracing.location import call_site
-from neupims.graph.tracing.regions import Draft, Region, Repeat, Use, Value
+from neupims.graph.tracing.regions import Draft, Operand, Region, Repeat, Use, Value
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -32,12 +32,20 @@ class Recorder(ABC):
         """Where operators are recorded at the moment."""
 
     @abstractmethod
-    def add(self, x: Value, y: Value) -> Value:
-        """Sum of two values of one shape; what `+` records."""
+    def add(self, x: Value, y: Operand) -> Value:
+        """Sum, element by element; what `+` records."""
 
     @abstractmethod
-    def mul(self, x: Value, y: Value) -> Value:
-        """Product of two values of one shape, element by element; what `*` records."""
+    def sub(self, x: Value, y: Operand) -> Value:
+        """Difference, element by element; what `-` records."""
+
+    @abstractmethod
+    def mul(self, x: Value, y: Operand) -> Value:
+        """Product, element by element; what `*` records."""
+
+    @abstractmethod
+    def div(self, x: Value, y: Operand) -> Value:
+        """Quotient, element by element; what `/` records."""
 
     @contextmanager
     def scope(self, name: str) -> Generator[None]:
@@ -87,6 +95,8 @@ class Recorder(ABC):
     ) -> Value:
         """Record an operator with one result; ModelError with shapes, file and line if its operands do not fit."""
         self._check_origin(kind, name, (*inputs, *weights))
+        if any(state.region is not self.region for state in states):
+            raise self.error(kind, name, "a state must be made in the repetition that reads it")
         op = Operator(
             name,
             kind,

@@ -16,12 +16,20 @@ from neupims.graph.tensor import Shape, Tensor
 class Net(Protocol):
     """What values need of the tracer."""
 
-    def add(self, x: Value, y: Value) -> Value:
-        """Sum of two values of one shape."""
+    def add(self, x: Value, y: Operand) -> Value:
+        """Sum, element by element."""
         ...
 
-    def mul(self, x: Value, y: Value) -> Value:
-        """Product of two values of one shape, element by element."""
+    def sub(self, x: Value, y: Operand) -> Value:
+        """Difference, element by element."""
+        ...
+
+    def mul(self, x: Value, y: Operand) -> Value:
+        """Product, element by element."""
+        ...
+
+    def div(self, x: Value, y: Operand) -> Value:
+        """Quotient, element by element."""
         ...
 
 
@@ -35,15 +43,21 @@ class Value:
     sources: tuple[Value, ...] = ()
     """What it was computed from."""
 
-    def __add__(self, other: Value) -> Value:
+    def __add__(self, other: Operand) -> Value:
         return self.region.net.add(self, other)
 
-    def __mul__(self, other: Value) -> Value:
+    def __sub__(self, other: Operand) -> Value:
+        return self.region.net.sub(self, other)
+
+    def __mul__(self, other: Operand) -> Value:
         return self.region.net.mul(self, other)
+
+    def __truediv__(self, other: Operand) -> Value:
+        return self.region.net.div(self, other)
 
     @property
     def shape(self) -> Shape:
-        """Axes; tokens of all requests come first."""
+        """Axes; tokens of all requests, or the samples of the batch, come first."""
         return self.tensor.shape
 
     @property
@@ -55,6 +69,10 @@ class Value:
     def key(self) -> tuple[int, str]:
         """Equal for values that are one tensor."""
         return (id(self.region), self.tensor.name)
+
+
+Operand = Value | float
+"""A value, or a number that each of its elements meets."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -148,7 +148,10 @@ def narrow(net: Tracer, x: Value) -> Value:
         ("odd", "rotary 'rotary': pairs of elements are rotated; head_dim must be even, not 3"),
         ("size", "rotary 'rotary': input (2, 12) does not divide into heads of 8"),
         ("type", "rotary 'rotary': positions must be int32, not fp16"),
-        ("product", "mul 'mul': shapes (2, 12) and (2, 6) differ; both inputs must have the same shape"),
+        (
+            "product",
+            "mul 'mul': shapes (2, 12) and (2, 6) do not broadcast; sizes must be equal or 1",
+        ),
     ],
 )
 def test_operands_that_do_not_fit(wrong: str, problem: str) -> None:

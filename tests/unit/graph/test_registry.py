@@ -155,8 +155,8 @@ def test_a_shape_error_in_a_file_names_its_line(folder: Folder, tmp_path: Path) 
     with pytest.raises(ModelError) as error:
         model.decode([5, 6])
     assert str(error.value) == (
-        f"{tmp_path}/tiny.py:19: add 'layer.residual': shapes (2, 8) and (2, 9) differ; "
-        "both inputs must have the same shape"
+        f"{tmp_path}/tiny.py:19: add 'layer.residual': shapes (2, 8) and (2, 9) do not broadcast; "
+        "sizes must be equal or 1"
     )
 
 

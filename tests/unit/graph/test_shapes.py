@@ -15,7 +15,7 @@ Describe = Callable[[Tracer, Value], Value]
 CASES: dict[str, tuple[Describe, str]] = {
     "add": (
         lambda net, x: x + net.linear(x, 9, name="wide"),
-        "add 'residual': shapes (1, 8) and (1, 9) differ; both inputs must have the same shape",
+        "add 'residual': shapes (1, 8) and (1, 9) do not broadcast; sizes must be equal or 1",
     ),
     "shared weight": (
         lambda net, x: net.linear(x, 5, weight=net.weight(7, 5, name="w"), name="head"),

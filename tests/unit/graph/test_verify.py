@@ -86,14 +86,14 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "shapes": (
         with_operator("residual", inputs=(STREAM, Tensor("softmax", (2, 10)))),
-        "'residual': shapes (2, 8) and (2, 10) differ; both inputs must have the same shape",
+        "'residual': shapes (2, 8) and (2, 10) do not broadcast; sizes must be equal or 1",
     ),
     "number of inputs": (with_operator("end", inputs=()), "'end': takes 1 inputs, not 0"),
     "attributes": (with_operator("logit", attributes=()), "'logit' lacks what a logit needs: 'new'"),
     "weights": (with_operator("fc", weights=()), "'fc' lacks what a linear needs: tuple index out of range"),
     "role of a weight": (
         with_operator("fc", weights=(STREAM, FC[1])),
-        "'fc' uses activation 'input:0' as weight",
+        "'fc' uses activation 'input:0' as weight or constant",
     ),
     "role of a state": (
         with_operator("logit", states=(FC[0],)),
