@@ -85,6 +85,8 @@ class NpuWork:
     loads: Loads
     stores: Stores
     dataflow: Dataflow = "weight_stationary"
+    turns: int = 1
+    """Rows of a vector operator that one unit takes one after the other, as if they were one."""
     chain: bool = False
     """Steps of an array operator with `rows` take `stream` cycles of a vector unit, one after the other."""
     macs: int = 0

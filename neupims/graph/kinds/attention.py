@@ -6,7 +6,7 @@ Scores are packed, [heads, sum of new[i] * lengths[i]]. A causal prompt counts i
 matrix products of the published MAC counts do; a kernel that skips masked tiles does about half of it.
 """
 
-from neupims.graph.kinds.base import Kind, element_bytes, like_input, operands, per_element, require, results
+from neupims.graph.kinds.base import Kind, Product, element_bytes, like_input, operands, per_element, require, results
 from neupims.graph.operator import Operator
 from neupims.graph.tensor import Shape
 
@@ -38,9 +38,22 @@ def attend_shapes(op: Operator) -> tuple[Shape, ...]:
     return ((op.inputs[1].shape[0], op.number("heads") * op.number("head_dim")),)
 
 
-def product_macs(op: Operator) -> int:
-    """Every scored pair costs head_dim in every head: in K^T q, and again in S V."""
-    return op.number("heads") * op.number("head_dim") * pairs(op)
+def logit_products(op: Operator) -> tuple[Product, ...]:
+    """For each request and head of keys: the queries that share it times the keys."""
+    return tuple(Product(heads, rows, op.number("head_dim"), length) for heads, rows, length in _products(op))
+
+
+def attend_products(op: Operator) -> tuple[Product, ...]:
+    """For each request and head of values: the scores of the queries that share it times the values."""
+    return tuple(Product(heads, rows, length, op.number("head_dim")) for heads, rows, length in _products(op))
+
+
+def _products(op: Operator) -> list[tuple[int, int, int]]:
+    """Heads of keys and values, rows for each, and context, of each request."""
+    kv_heads = op.number("kv_heads")
+    shared = op.number("heads") // kv_heads
+    both = zip(op.numbers("new"), op.numbers("lengths"), strict=True)
+    return [(kv_heads, shared * new, length) for new, length in both]
 
 
 def read_with_cache(op: Operator) -> int:
@@ -65,8 +78,8 @@ def _check_rows(what: str, shape: Shape, op: Operator, rows: str, heads: str = "
 
 ATTENTION = {
     "logit": Kind(
-        2, logit_shapes, macs=product_macs, other_ops=scaling, read=read_with_cache, written=written_with_cache
+        2, logit_shapes, products=logit_products, other_ops=scaling, read=read_with_cache, written=written_with_cache
     ),
     "softmax": Kind(1, like_input, other_ops=per_element(SOFTMAX_OPS)),
-    "attend": Kind(2, attend_shapes, macs=product_macs, read=read_with_cache, written=written_with_cache),
+    "attend": Kind(2, attend_shapes, products=attend_products, read=read_with_cache, written=written_with_cache),
 }
