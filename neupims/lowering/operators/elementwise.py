@@ -219,7 +219,8 @@ WORK: dict[str, Callable[[Operator], int]] = {
     name: operations
     for name in (
         *("avg_pool", "max_pool", "interpolate", "message_passing", "top_k", "sort"),
-        *("fft", "cholesky", "eigen", "triangular_solve", "causal_conv", "conv", "matmul", "linear", "expert_linear"),
+        *("fft", "cholesky", "eigen", "triangular_solve", "causal_conv", "conv", "conv_transposed", "matmul"),
+        *("linear", "expert_linear", "logit", "attend"),
     )
 }
 WORK["selective_scan"] = lambda op: op.inputs[0].elements * op.weights[0].shape[1]
