@@ -43,7 +43,7 @@ def legal(work: NpuWork) -> bool:
 @pytest.mark.parametrize("tokens", [1, 3, 40, 200])
 def test_layer_norm_reads_and_writes_each_token_once(target: Target, tokens: int) -> None:
     parameters = RowMajor(ADDRESS, 0, WIDTH, 2)
-    work = lower_rows("norm", "layer_norm", Rows(0, tokens, WIDTH), [stream(4096)], stream(1 << 18), target, parameters)
+    work = lower_rows("norm", "layer_norm", Rows(0, tokens, WIDTH), [stream(4096)], stream(1 << 18), target, (parameters, 2))
     assert traffic(work) == (2 * tokens * WIDTH + 2 * 2 * WIDTH, 2 * tokens * WIDTH)
     assert work.loads.early.tolist() == [True, True] + [False] * len(work.steps)
     assert work.steps["rows"].sum() == tokens
