@@ -84,7 +84,8 @@ FORMULAS: dict[str, Formula] = {
     "selective_scan": _each(adds=2, multiplies=4, exponentials=1),
     **dict.fromkeys(("avg_pool", "max_pool", "interpolate", "message_passing"), _each(adds=1)),
     **dict.fromkeys(("top_k", "sort", "fft", "cholesky", "eigen", "triangular_solve"), _each(adds=1)),
-    **dict.fromkeys(("conv", "causal_conv", "matmul", "linear", "expert_linear"), _each(adds=1)),
+    **dict.fromkeys(("conv", "conv_transposed", "causal_conv", "matmul", "linear", "expert_linear"), _each(adds=1)),
+    **dict.fromkeys(("logit", "attend"), _each(adds=1)),
     **dict.fromkeys(("copy", "gather", "scatter", "concat", "pad", "repeat", "roll", "last"), _each()),
 }
 """Cycles of one row. `embedding` adds the position; `attention` is a dot product; `partial_sum` adds results of PIM."""

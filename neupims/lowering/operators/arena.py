@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from neupims.errors import CapacityError
-from neupims.graph import Graph, Tensor
+from neupims.graph import Body, Graph, Tensor
 from neupims.hardware.memory import MemorySpec
 from neupims.isa.address import AddressMap
 from neupims.lowering.memory_map import address_map, stripe_row_bytes
@@ -13,6 +13,8 @@ from neupims.lowering.operators.once import Once, owned
 from neupims.lowering.places import round_up
 
 GIB = 1 << 30
+PANEL, STRIPE = 128, 1 << 12
+"""Features of a panel, and the bytes of a stripe, at most: what `lowering.places.panels` may leave empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,13 @@ def arena(
     repetitions, and the activations that live at the same time, do not fit.
     """
     align, address = stripe_row_bytes(memory), address_map(memory)
-    weights, cursor = _stack(_named(graphs[0], ("weight", "constant"), elsewhere), 0, align)
+    weights, end = _stack(_named(graphs[0], ("weight", "constant"), elsewhere), 0, align)
+    cursor = round_up(max(end, _bytes(graphs[0], ("weight", "constant"), elsewhere)), align)
     made: list[Arena] = []
     live = 0
     for graph, ops in zip(graphs, operators, strict=True):
-        states, floor = _stack(_named(graph, ("state", "kv_cache"), elsewhere), cursor, align)
+        states, end = _stack(_named(graph, ("state", "kv_cache"), elsewhere), cursor, align)
+        floor = round_up(max(end, cursor + _bytes(graph, ("state", "kv_cache"), elsewhere)), align)
         bases, cursor = _activations(graph, ops, floor, align)
         live += cursor - floor
         made.append(Arena(address, {**weights, **states, **bases}, cursor))
@@ -61,6 +65,14 @@ def _check(graphs: Sequence[Graph], live: int, memory: MemorySpec) -> None:
         )
 
 
+def _bytes(body: Body, roles: tuple[str, ...], elsewhere: frozenset[str], prefix: str = "") -> int:
+    """Of all repetitions."""
+    mine = (tensor for tensor in (*body.weights, *body.states) if tensor.role in roles)
+    own = sum(tensor.bytes for tensor in mine if prefix + tensor.name not in elsewhere)
+    inside = (block.count * _bytes(block, roles, elsewhere, prefix + block.prefix(0)) for block in body.blocks)
+    return own + sum(inside)
+
+
 def _named(graph: Graph, roles: tuple[str, ...], elsewhere: frozenset[str]) -> list[Tensor]:
     return [tensor for tensor in owned(graph) if tensor.role in roles and tensor.name not in elsewhere]
 
@@ -77,22 +89,28 @@ def _activations(graph: Graph, ops: Sequence[Once], floor: int, align: int) -> t
     """First fit: an activation takes the lowest room that is free from its operator to its last reader."""
     last = _last_reads(ops)
     free = FreeList(floor)
-    bases = {tensor.name: free.take(round_up(tensor.bytes, align)) for tensor in graph.inputs}
+    bases = {tensor.name: free.take(_room(tensor, align)) for tensor in graph.inputs}
     ends: dict[int, list[Tensor]] = {}
     for tensor in graph.inputs:
         ends.setdefault(last.get(tensor.name, len(ops)), []).append(tensor)
     for index, item in enumerate(ops):
         for tensor in item.op.outputs:
-            bases[tensor.name] = free.take(round_up(tensor.bytes, align))
+            bases[tensor.name] = free.take(_room(tensor, align))
             ends.setdefault(last.get(tensor.name, index), []).append(tensor)
         for tensor in ends.pop(index, ()):
-            free.give(bases[tensor.name], round_up(tensor.bytes, align))
+            free.give(bases[tensor.name], _room(tensor, align))
     return bases, free.top
 
 
 def _last_reads(ops: Sequence[Once]) -> dict[str, int]:
     """Index of the last operator that reads each tensor."""
     return {tensor.base or tensor.name: index for index, item in enumerate(ops) for tensor in item.op.inputs}
+
+
+def _room(tensor: Tensor, align: int) -> int:
+    """Bytes of an activation, with those that are lost where panels of PANEL features begin at a stripe of channels."""
+    panels = -(-max(tensor.shape, default=1) // PANEL)
+    return round_up(tensor.bytes + panels * STRIPE, align)
 
 
 class FreeList:

@@ -16,6 +16,8 @@ from neupims.lowering.target import Target
 STEP_BYTES = 1 << 18
 """Least bytes that a step moves, where there are several."""
 MOST_STEPS = 256
+LEAST_PART = 4096
+"""Elements to which a row is cut at least, if there are fewer rows than units; joining the parts is not counted."""
 STEPS_AT_LEAST = 4
 """Steps into which small work is cut, so that loads, compute and stores overlap."""
 
@@ -26,6 +28,10 @@ class Rows:
 
     elements: int
     count: int
+
+
+Read = list[tuple[Pieces, bool]]
+"""Operands, each with whether it waits for no earlier operator."""
 
 
 def lower_vector(op: Operator, arena: Arena, target: Target) -> NpuWork:
@@ -61,14 +67,13 @@ def turns(rows: Rows, places: int) -> tuple[int, int]:
     return each, ceil(rows.count / each)
 
 
-def _want(steps: np.ndarray, operands: list[tuple[Pieces, bool]], sizes: np.ndarray, blocks: list[np.ndarray]) -> None:
+def _want(steps: np.ndarray, operands: Read, sizes: np.ndarray, blocks: list[np.ndarray]) -> None:
     """Each step wants the loads of its part, and of those before; they are free after it."""
     count = len(steps)
     step = np.zeros(len(sizes), np.int64)
-    for (pieces, _), block in zip(operands, blocks, strict=True):
-        step[block] = np.unique(pieces.parts)
     shared = np.zeros(len(sizes), np.bool_)
     for (pieces, _), block in zip(operands, blocks, strict=True):
+        step[block] = np.unique(pieces.parts)
         shared[block] = len(block) == 1
     steps["loads"] = np.searchsorted(step, np.arange(count), "right")
     steps["loads"][-1] = len(sizes)
@@ -80,7 +85,7 @@ def _written(op: Operator) -> tuple[Tensor, ...]:
     return (*op.outputs, *(state for state in op.states if state.role == "state"))
 
 
-def _operands(op: Operator, arena: Arena, count: int) -> list[tuple[Pieces, bool]]:
+def _operands(op: Operator, arena: Arena, count: int) -> Read:
     if op.kind in SCATTERED:
         return SCATTERED[op.kind](op, arena, count)
     inputs = [_streamed(tensor, arena, count, op) for tensor in (*op.inputs, *op.states)]
@@ -96,9 +101,7 @@ def _streamed(tensor: Tensor, arena: Arena, count: int, op: Operator) -> tuple[P
 # Rows that data choose ------------------------------------------------------------------------
 
 
-def _chosen(
-    table: Tensor, row: int, taken: int, indices: Tensor, arena: Arena, count: int
-) -> list[tuple[Pieces, bool]]:
+def _chosen(table: Tensor, row: int, taken: int, indices: Tensor, arena: Arena, count: int) -> Read:
     rows = scattered(arena.base(table), table.bytes, row, max(1, taken // row), count)
     return [
         (contiguous(arena.base(indices), indices.bytes, 1), indices.role != "activation"),
@@ -106,20 +109,20 @@ def _chosen(
     ]
 
 
-def _embedding(op: Operator, arena: Arena, count: int) -> list[tuple[Pieces, bool]]:
+def _embedding(op: Operator, arena: Arena, count: int) -> Read:
     table = op.weights[0]
     row = table.bytes // table.shape[0]
     return _chosen(table, row, op.outputs[0].bytes, op.inputs[0], arena, count)
 
 
-def _gather(op: Operator, arena: Arena, count: int) -> list[tuple[Pieces, bool]]:
+def _gather(op: Operator, arena: Arena, count: int) -> Read:
     x = op.inputs[0]
     axis = op.number("axis") % len(x.shape)
     row = max(1, x.bytes // x.elements * prod(x.shape[axis + 1 :]))
     return _chosen(x, row, op.outputs[0].bytes, op.inputs[1], arena, count)
 
 
-def _messages(op: Operator, arena: Arena, count: int) -> list[tuple[Pieces, bool]]:
+def _messages(op: Operator, arena: Arena, count: int) -> Read:
     x, edges = op.inputs[:2]
     row = x.bytes // x.shape[0]
     read = _chosen(x, row, row * edges.shape[1], edges, arena, count)
@@ -127,19 +130,19 @@ def _messages(op: Operator, arena: Arena, count: int) -> list[tuple[Pieces, bool
     return [*read, *weights]
 
 
-def _scatter(op: Operator, arena: Arena, count: int) -> list[tuple[Pieces, bool]]:
+def _scatter(op: Operator, arena: Arena, count: int) -> Read:
     x, indices, base = op.inputs
     row = x.bytes // x.elements * x.shape[-1]
     return [*_chosen(base, row, x.bytes, indices, arena, count), (contiguous(arena.base(x), x.bytes, count), False)]
 
 
-def _last(op: Operator, arena: Arena, count: int) -> list[tuple[Pieces, bool]]:
+def _last(op: Operator, arena: Arena, count: int) -> Read:
     x, result = op.inputs[0], op.outputs[0]
     rows = scattered(arena.base(x), x.bytes, result.bytes // result.shape[0], result.shape[0], count)
     return [(rows, False)]
 
 
-SCATTERED: dict[str, Callable[[Operator, Arena, int], list[tuple[Pieces, bool]]]] = {
+SCATTERED: dict[str, Callable[[Operator, Arena, int], Read]] = {
     "embedding": _embedding,
     "gather": _gather,
     "message_passing": _messages,
@@ -156,7 +159,9 @@ def vector_rows(op: Operator, places: int) -> Rows:
     """Rows of an operator, at least one for each of `places` where its elements can be cut anywhere."""
     if op.kind in ROWWISE:
         length = ROWWISE[op.kind](op)
-        return Rows(length, max(1, op.inputs[0].elements // length))
+        count = max(1, op.inputs[0].elements // length)
+        cuts = min(max(1, places // count), ceil(length / LEAST_PART))
+        return Rows(ceil(length / cuts), count * cuts)
     elements = WORK.get(op.kind, largest)(op)
     each = max(1, ceil(elements / max(1, places)))
     return Rows(each, ceil(elements / each))
@@ -214,7 +219,8 @@ WORK: dict[str, Callable[[Operator], int]] = {
     name: operations
     for name in (
         *("avg_pool", "max_pool", "interpolate", "message_passing", "top_k", "sort"),
-        *("fft", "cholesky", "eigen", "triangular_solve", "causal_conv", "conv", "matmul", "linear", "expert_linear"),
+        *("fft", "cholesky", "eigen", "triangular_solve", "causal_conv", "conv", "conv_transposed", "matmul"),
+        *("linear", "expert_linear", "logit", "attend"),
     )
 }
 WORK["selective_scan"] = lambda op: op.inputs[0].elements * op.weights[0].shape[1]

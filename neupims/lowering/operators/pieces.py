@@ -1,4 +1,4 @@
-"""Byte ranges that an operator reads and writes, as loads and stores: contiguous ones, cut into parts, and single rows."""
+"""Byte ranges that an operator reads and writes, as loads and stores: contiguous ones in parts, and single rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
