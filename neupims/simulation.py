@@ -174,7 +174,7 @@ def _estimate(system: SystemSpec, shape: DecoderShape, tp: int) -> Estimate:
     if system.pim is None or system.memory is None:
         return lambda length: length
     org, size = system.memory.organization, shape.element_bytes
-    attention = AttentionShape(shape.heads // tp, shape.head_dim, org.row_bytes // size, org.banks)
+    attention = AttentionShape(shape.kv_heads // tp, shape.head_dim, org.row_bytes // size, org.banks, shape.group)
     return attention_estimate(attention, COSTS[system.policy.estimate](attention, system.memory, system.pim))
 
 

@@ -202,18 +202,28 @@ class Shard:
         """Width of k, or of v, on this device."""
         return self.kv_heads * self.head_dim
 
+    @property
+    def qkv_width(self) -> int:
+        """Width of q, k and v side by side."""
+        return self.attention_width + 2 * self.kv_width
 
-def shard(shape: DecoderShape, tp: int, pp: int = 1, *, roofline: bool = False) -> Shard:
+    @property
+    def hidden_width(self) -> int:
+        """Outputs of the first layer of the feed-forward network; gate and up are one."""
+        return (1 + self.gated) * self.ffn
+
+    @property
+    def group(self) -> int:
+        """Query heads that share one head of keys and values."""
+        return self.heads // self.kv_heads
+
+
+def shard(shape: DecoderShape, tp: int, pp: int = 1) -> Shard:
     """Share of one device; with `pp` pipeline stages, the layers of the longest one.
 
-    A `roofline` takes any decoder; arrays and PIM are programmed for those of the GPT-3 family only.
-
     Raises:
-        ModelError: heads or FFN columns cannot be divided by tp, there are more stages than layers, or the device
-            is no roofline and the decoder has what arrays and PIM are not programmed for.
+        ModelError: heads or FFN columns cannot be divided by tp, or there are more stages than layers.
     """
-    if not roofline:
-        _require_plain(shape)
     kv = "heads of keys and values"
     divided = (("heads", shape.heads), (kv, shape.kv_heads), ("columns of the feed-forward layer", shape.ffn))
     for what, count in divided:
@@ -239,15 +249,12 @@ def shard(shape: DecoderShape, tp: int, pp: int = 1, *, roofline: bool = False) 
     )
 
 
-def _require_plain(shape: DecoderShape) -> None:
-    beyond = {
-        f"{shape.heads} heads that share {shape.kv_heads} heads of keys and values": shape.group > 1,
-        "RMS norms": shape.norm == "rms_norm",
-        "rotary positions": shape.rotary,
-        "a gated feed-forward network": shape.gated,
+def beyond_gpt3(part: Shard) -> tuple[str, ...]:
+    """What a decoder has that those of the GPT-3 family have not, in words."""
+    extras = {
+        f"{part.group} query heads for each head of keys and values": part.group > 1,
+        "RMS norms": part.norm == "rms_norm",
+        "rotary positions": part.rotary,
+        "a gated feed-forward network": part.gated,
     }
-    if any(beyond.values()):
-        raise ModelError(
-            f"the model has {', '.join(what for what, there in beyond.items() if there)}; so far only a GPU system "
-            f"runs these, NPU and PIM run models such as gpt3-30b: choose a GPU system such as gpu-a100"
-        )
+    return tuple(what for what, there in extras.items() if there)

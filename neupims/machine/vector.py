@@ -65,6 +65,7 @@ FORMULAS: dict[str, Formula] = {
     "batch_norm": _each(adds=1, multiplies=1),
     "rotary": _each(adds=1, multiplies=2),
     "silu": _each(adds=1, multiplies=1, exponentials=1),
+    "swiglu": _each(adds=1, multiplies=2, exponentials=1),
     "quick_gelu": _each(adds=1, multiplies=2, exponentials=1),
     "sigmoid": _each(adds=1, multiplies=1, exponentials=1),
     "tanh": _each(adds=2, multiplies=1, exponentials=1),
