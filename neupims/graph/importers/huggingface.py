@@ -113,7 +113,8 @@ def _source(fields: Fields) -> Source:
     if given is None:
         raise fields.error("model_type", f"is missing, must be one of {listed(SOURCES)}")
     if given not in SOURCES:
-        hint = did_you_mean(str(given), SOURCES)
+        longer = [name for name in SOURCES if name.startswith(f"{given}_")]
+        hint = f"; did you mean {longer[0]}?" if longer else did_you_mean(str(given), SOURCES)
         raise fields.error("model_type", f"{given!r} is not known, must be one of {listed(SOURCES)}{hint}")
     return SOURCES[given]
 
