@@ -1,4 +1,4 @@
-"""Informer against the published code (time features, batch 1): parameters, MACs, and what ProbSparse attention does."""
+"""Informer against the published code (time features, batch 1): parameters, MACs, and what ProbSparse attention is."""
 
 import pytest
 from figures import Figure
