@@ -16,7 +16,7 @@ from neupims.graph.tensor import ELEMENT_BYTES, ElementType, Role, Tensor
 from neupims.graph.tracer import Tracer
 from neupims.graph.tracing.regions import Value
 from neupims.graph.verify import verify
-from neupims.graph.vocabulary.choice import balanced_rows
+from neupims.graph.vocabulary.choice import balanced_rows, skewed_rows
 
 __all__ = [
     "ELEMENT_BYTES",
@@ -40,6 +40,7 @@ __all__ = [
     "find_model",
     "list_models",
     "load_model",
+    "skewed_rows",
     "variant",
     "verify",
 ]
