@@ -1,7 +1,6 @@
 """PoolFormer against the published code: parameters, and MACs of its convolutions and its head (224 x 224, batch 1)."""
 
 import pytest
-
 from figures import Figure
 
 FIGURES = [
