@@ -13,16 +13,16 @@ class Attention(Recorder):
 
         k and v have `kv_heads` heads, each for heads / kv_heads heads of q (grouped-query attention); None: as many
         as q. Records `logit`, `softmax` and `attend`, and a cache of keys and one of values, [context, kv_heads *
-        head_dim] each, to which the new keys and values are appended.
+        head_dim] each, to which the new keys and values are appended; none in a training step.
         """
         logit = self.named(None, "logit")
         attributes = self._attributes(logit, q, heads, heads if kv_heads is None else kv_heads)
         keys = self._cache(logit, k)
-        scores = self.apply("logit", logit, (q, k), states=(keys,), attributes=attributes)
+        scores = self.apply("logit", logit, (q, k), states=keys, attributes=attributes)
         scores = self.apply("softmax", self.named(None, "softmax"), (scores,), attributes=attributes)
         attend = self.named(None, "attend")
         values = self._cache(attend, v)
-        return self.apply("attend", attend, (scores, v), states=(values,), attributes=attributes)
+        return self.apply("attend", attend, (scores, v), states=values, attributes=attributes)
 
     def full_attention(
         self, q: Value, k: Value, v: Value, *, heads: int, kv_heads: int | None = None, causal: bool = False
@@ -71,8 +71,8 @@ class Attention(Recorder):
         return self.apply("rotary", self.named(name, "rotary"), (x, positions), attributes={"head_dim": head_dim})
 
     def last_token(self, x: Value, *, name: str | None = None) -> Value:
-        """The last token of each request, [requests, width]; nothing to do in a decode step."""
-        if self.sequences.phase == "decode":
+        """The last token of each request, [requests, width]; all tokens in a decode step or a training step."""
+        if self.sequences.phase in ("decode", "training"):
             return x
         new = self.sequences.new
         return self.apply("last", self.named(name, "last_token"), (x,), attributes={"new": new})
@@ -91,5 +91,6 @@ class Attention(Recorder):
             "lengths": self.sequences.lengths,
         }
 
-    def _cache(self, name: str, tokens: Value) -> Value:
-        return self.own(f"{name}.cache", (self.sequences.context, tokens.width), "kv_cache")
+    def _cache(self, name: str, tokens: Value) -> tuple[Value, ...]:
+        shape = (self.sequences.context, tokens.width)
+        return (self.own(f"{name}.cache", shape, "kv_cache"),) if self.sequences.keeps else ()
