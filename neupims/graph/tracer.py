@@ -13,9 +13,10 @@ from neupims.graph.vocabulary.numeric import Numeric
 from neupims.graph.vocabulary.sequence import Sequence
 from neupims.graph.vocabulary.space import Space
 from neupims.graph.vocabulary.structure import Structure
+from neupims.graph.vocabulary.training import Training
 
 
-class Tracer(Structure, Elementwise, Layers, Space, Attention, Latent, Choice, Sequence, Numeric):
+class Tracer(Structure, Elementwise, Layers, Space, Attention, Latent, Choice, Sequence, Numeric, Training):
     """Turns calls into operators; values know their shapes, and a wrong one is refused where it is made."""
 
     def finish(self, model: str) -> Graph:
@@ -34,6 +35,7 @@ class Tracer(Structure, Elementwise, Layers, Space, Attention, Latent, Choice, S
             lengths=self.sequences.lengths,
             inputs=tuple(self.inputs),
             outputs=outputs,
+            trained=body.trained,
         )
         verify(graph)
         return graph

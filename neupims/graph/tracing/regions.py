@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from neupims.graph.operator import Operator
-from neupims.graph.tensor import Shape, Tensor
+from neupims.graph.tensor import Part, Shape, Tensor
 
 
 class Net(Protocol):
@@ -128,3 +128,5 @@ class Region:
     tensors: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
     """Inputs, weights, states and results that came into being here."""
     scopes: list[str] = field(default_factory=list[str])
+    trained: dict[str, Part] = field(default_factory=dict[str, Part])
+    """What training changes, by the name of its weight."""

@@ -23,7 +23,8 @@ class Attention(Recorder):
 
         k and v have `kv_heads` heads, each for heads / kv_heads heads of q (grouped-query attention); None: as many
         as q. Records `logit`, `softmax` and `attend`, and a cache of keys and one of values, [context, kv_heads *
-        head_dim] each, to which the new keys and values are appended. With a `window` each token sees the last ones
+        head_dim] each, to which the new keys and values are appended; none in a training step. With a `window` each
+        token sees the last ones
         only, and no more are kept; a prompt still counts its whole score matrix. `cap` bounds the scores,
         cap tanh(scores / cap).
         """
@@ -32,13 +33,13 @@ class Attention(Recorder):
         if window is not None:
             attributes |= self._windowed(logit, window)
         keys = self._cache(logit, k, window)
-        scores = self.apply("logit", logit, (q, k), states=(keys,), attributes=attributes)
+        scores = self.apply("logit", logit, (q, k), states=keys, attributes=attributes)
         if cap is not None:
             scores = self.apply("tanh", self.named(None, "cap"), (scores / cap,)) * cap
         scores = self.apply("softmax", self.named(None, "softmax"), (scores,), attributes=attributes)
         attend = self.named(None, "attend")
         values = self._cache(attend, v, window)
-        return self.apply("attend", attend, (scores, v), states=(values,), attributes=attributes)
+        return self.apply("attend", attend, (scores, v), states=values, attributes=attributes)
 
     def full_attention(
         self,
@@ -114,8 +115,8 @@ class Attention(Recorder):
         return self.apply("rotary", self.named(name, "rotary"), (x, positions), attributes=attributes)
 
     def last_token(self, x: Value, *, name: str | None = None) -> Value:
-        """The last token of each request, [requests, width]; nothing to do in a decode step."""
-        if self.sequences.phase == "decode":
+        """The last token of each request, [requests, width]; all tokens in a decode step or a training step."""
+        if self.sequences.phase in ("decode", "training"):
             return x
         new = self.sequences.new
         return self.apply("last", self.named(name, "last_token"), (x,), attributes={"new": new})
@@ -137,12 +138,13 @@ class Attention(Recorder):
     def _windowed(self, name: str, window: int) -> dict[str, Attribute]:
         if window < 1:
             raise self.error("logit", name, f"the window must be at least 1 token, not {window}")
-        kept = self._kept(window)
+        kept = self._kept_tokens(window)
         seen = kept if self.sequences.phase == "decode" else self.sequences.lengths
         return {"window": window, "kept": kept, "lengths": seen}
 
-    def _kept(self, window: int | None) -> tuple[int, ...]:
+    def _kept_tokens(self, window: int | None) -> tuple[int, ...]:
         return tuple(length if window is None else min(length, window) for length in self.sequences.lengths)
 
-    def _cache(self, name: str, tokens: Value, window: int | None) -> Value:
-        return self.own(f"{name}.cache", (sum(self._kept(window)), tokens.width), "kv_cache")
+    def _cache(self, name: str, tokens: Value, window: int | None) -> tuple[Value, ...]:
+        shape = (sum(self._kept_tokens(window)), tokens.width)
+        return (self.own(f"{name}.cache", shape, "kv_cache"),) if self.sequences.keeps else ()

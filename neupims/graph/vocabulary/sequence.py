@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from neupims.graph.operator import Attribute
+from neupims.graph.tensor import ElementType
 from neupims.graph.tracing.recorder import Recorder
 from neupims.graph.tracing.regions import Value
 
@@ -60,8 +61,7 @@ class Sequence(Recorder):
         full = self.named(name, "causal_conv")
         weights = [self.own(f"{full}.weight", (x.width, taps), "weight")]
         weights += [self.own(f"{full}.bias", (x.width,), "weight")] if bias else []
-        state = self.own(f"{full}.state", (self.sequences.batch, x.width, taps), "state")
-        return self.apply("causal_conv", full, (x,), weights=weights, states=(state,))
+        return self.apply("causal_conv", full, (x,), weights=weights, states=self._kept(full, x.width, taps))
 
     def selective_scan(self, x: Value, delta: Value, b: Value, c: Value, *, name: str | None = None) -> Value:
         """Selective state space of x and delta [tokens, channels], B and C [tokens, states]: [tokens, channels].
@@ -73,11 +73,13 @@ class Sequence(Recorder):
             self.own(f"{full}.a_log", (x.width, states), "weight"),
             self.own(f"{full}.skip", (x.width,), "weight"),
         )
-        state = self.own(f"{full}.state", (self.sequences.batch, x.width, states), "state", "fp32")
+        kept = self._kept(full, x.width, states, "fp32")
         attributes = {"new": self.sequences.new}
-        return self.apply(
-            "selective_scan", full, (x, delta, b, c), weights=weights, states=(state,), attributes=attributes
-        )
+        return self.apply("selective_scan", full, (x, delta, b, c), weights=weights, states=kept, attributes=attributes)
+
+    def _kept(self, full: str, width: int, size: int, element: ElementType | None = None) -> tuple[Value, ...]:
+        shape = (self.sequences.batch, width, size)
+        return (self.own(f"{full}.state", shape, "state", element),) if self.sequences.keeps else ()
 
     def dual_scan(
         self, x: Value, delta: Value, b: Value, c: Value, *, groups: int = 1, name: str | None = None
