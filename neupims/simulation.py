@@ -232,7 +232,9 @@ def _plan(system: SystemSpec, model: Model, batch: Batch, waiting: Batch, settin
     mode = "interleaved" if _modes(system, len(batch), setting)[-1] == "on" else "serial"
     estimate = _estimate(system, shape, setting.tp)
     halves = split_batch(system.policy.sub_batches, batch, estimate) if mode == "interleaved" else (batch,)
-    outline = stages(mode, -(-shape.layers // setting.pp), setting.unroll)
+    layers, barriers = -(-shape.layers // setting.pp), system.policy.stage_barriers
+    written = layers if setting.unroll else 1
+    outline = stages(mode, layers, written, barriers=barriers, sub_batches=len(halves))
     npu, _ = npu_of(system)
     head = None if setting.layers is None else False
     cost, parallel = cost_of(npu.arrays), {"tp": setting.tp, "pp": setting.pp}

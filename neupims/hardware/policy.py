@@ -15,6 +15,9 @@ class PolicySpec(Spec):
     channel_packing: Literal["min_load", "round_robin", "given"] = "round_robin"
     """How requests are assigned to channels; a file's own assignment always wins over it."""
     sub_batches: Literal["alternating", "balanced"] = "alternating"
+    stage_barriers: bool = True
+    """Whether a stage begins when both programs of the one before have ended (NeuPIMs), or each operator group when the
+    groups that it depends on have."""
     interleaving: Literal["on", "off", "auto"] = "off"
     """`auto` does not interleave below `interleaving_from` requests; from there on see `interleaving_auto`."""
     interleaving_from: PositiveInt = 256
