@@ -54,7 +54,7 @@ def lower_decode(
     Args:
         shape: The whole model; the capacity check counts layers / pp of its layers.
         system: A system with an NPU.
-        sub_batches: One or two sub-batches, not empty; their requests have channels if attention runs in PIM.
+        sub_batches: One or more sub-batches, not empty; their requests have channels if attention runs in PIM.
         outline: Which parts run in which stage.
         cost: Cycles of STEPs on the arrays, for the choice of the dataflow.
         tp: Devices that share each layer.
