@@ -71,6 +71,7 @@ class JobOptions:
             min=1, help="Only so many decoder blocks, without embedding and head.", show_default="the whole model"
         ),
     ] = None
+    periods: Annotated[int, typer.Option(min=1, help="Layers that are simulated to stand for the others.")] = 1
     interleaving: Annotated[
         Interleaving | None, typer.Option(help="Sub-batch interleaving.", show_default="as the system has it")
     ] = None
@@ -103,6 +104,7 @@ class JobOptions:
             tp=self.tp,
             pp=self.pp,
             layers=self.layers,
+            periods=self.periods,
             interleaving=None if self.interleaving is None else self.interleaving.value,
             requests=self.requests,
             dataset=None if self.dataset is None else self.dataset.value,
