@@ -12,11 +12,12 @@ from neupims.graph.model import Model
 from neupims.graph.operator import Operator
 from neupims.graph.registry import find_model, list_models, load_model
 from neupims.graph.sequences import Phase
-from neupims.graph.tensor import ELEMENT_BYTES, ElementType, Role, Tensor
+from neupims.graph.tensor import ELEMENT_BYTES, ElementType, Part, Role, Tensor
 from neupims.graph.tracer import Tracer
 from neupims.graph.tracing.regions import Value
+from neupims.graph.training import training_step
 from neupims.graph.verify import verify
-from neupims.graph.vocabulary.choice import balanced_rows
+from neupims.graph.vocabulary.choice import balanced_rows, skewed_rows
 
 __all__ = [
     "ELEMENT_BYTES",
@@ -29,6 +30,7 @@ __all__ = [
     "Model",
     "Operator",
     "Paper",
+    "Part",
     "Phase",
     "Port",
     "Role",
@@ -40,6 +42,8 @@ __all__ = [
     "find_model",
     "list_models",
     "load_model",
+    "skewed_rows",
+    "training_step",
     "variant",
     "verify",
 ]

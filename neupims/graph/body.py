@@ -1,12 +1,13 @@
 """Operators in order of execution, and blocks of them that repeat."""
 
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from neupims.errors import ModelError
 from neupims.graph.operator import Operator
-from neupims.graph.tensor import Tensor
+from neupims.graph.tensor import Part, Tensor
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,10 @@ class Body:
     weights: tuple[Tensor, ...]
     """Weights and constants."""
     states: tuple[Tensor, ...]
+    trained: tuple[Part, ...] = field(default=(), kw_only=True)
+    """What of the weights training changes; if there is nothing in a whole graph, it changes all of them."""
+    kept: tuple[Tensor, ...] = field(default=(), kw_only=True)
+    """Results, or slices of them, that stay in memory for the backward pass; of a block, from each repetition."""
 
     @property
     def blocks(self) -> tuple["Block", ...]:
@@ -27,7 +32,7 @@ class Body:
     @property
     def operators(self) -> tuple[Operator, ...]:
         """Every operator in order, blocks unrolled: `layer0.attention.logit` is one of the first repetition."""
-        return tuple(_unrolled(self, "", {}))
+        return tuple(_unrolled(self, "", {}, {}))
 
     @cached_property
     def macs(self) -> int:
@@ -65,6 +70,17 @@ class Body:
         """Bytes of all KV caches and recurrent states."""
         return sum(s.bytes for s in self.states) + sum(b.count * b.state_bytes for b in self.blocks)
 
+    @cached_property
+    def kept_bytes(self) -> int:
+        """Bytes of all results that stay in memory for the backward pass: the activation memory of a training step."""
+        return sum(tensor.bytes for tensor in self.kept) + sum(b.count * b.kept_bytes for b in self.blocks)
+
+    @cached_property
+    def trained_params(self) -> int:
+        """Elements of the weights that a training step changes, as its marks say."""
+        own = sum(_elements(self, part) for part in self.trained)
+        return own + sum(b.count * b.trained_params for b in self.blocks)
+
     def block(self, name: str) -> "Block":
         """The only block of this name; ModelError if there is none or more than one."""
         found = [block for block in self.blocks if block.name == name]
@@ -92,6 +108,9 @@ class Port:
     """The tensor outside that the first repetition reads."""
     carried: Tensor | None
     """The tensor of a repetition that the next one reads here (a residual stream); None: always `initial`."""
+    mirrored: bool = False
+    """In the backward pass of a block: each repetition reads what the repetition before its own, of the forward block,
+    calls so; the first reads `initial`, of the last one."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +133,11 @@ class Block(Body):
         return f"{self.name}{self.first + repetition}."
 
 
+def _elements(body: Body, part: Part) -> int:
+    weight = next(tensor for tensor in body.weights if tensor.name == part.weight)
+    return weight.elements // weight.shape[part.axis] * (part.stop - part.start)
+
+
 def _count(item: Operator | Block) -> int:
     return item.count if isinstance(item, Block) else 1
 
@@ -121,27 +145,43 @@ def _count(item: Operator | Block) -> int:
 Known = Mapping[str, Tensor]
 """Tensors that come from outside, by their name inside."""
 
+Seen = dict[str, Tensor]
+"""Tensors by another name, under which the backward pass of their repetition reads them: what came into a block."""
 
-def _unrolled(body: Body, prefix: str, known: Known) -> Iterator[Operator]:
+INDEX = re.compile(r"(\d+)\.$")
+
+
+def _unrolled(body: Body, prefix: str, known: Known, seen: Seen) -> Iterator[Operator]:
     for item in body.items:
         if isinstance(item, Block):
-            yield from _repetitions(item, prefix, known)
+            yield from _repetitions(item, prefix, known, seen)
         else:
-            yield _renamed(item, prefix, known)
+            yield _renamed(item, prefix, known, seen)
 
 
-def _repetitions(block: Block, prefix: str, known: Known) -> Iterator[Operator]:
-    values = {port.tensor.name: _placed(port.initial, prefix, known) for port in block.inputs}
+def _repetitions(block: Block, prefix: str, known: Known, seen: Seen) -> Iterator[Operator]:
+    initial = {port.tensor.name: _placed(port.initial, prefix, known) for port in block.inputs}
+    mirrored = {port.tensor.name for port in block.inputs if port.mirrored}
+    shown = [tensor.name for tensor in block.outputs]
+    values = dict(initial)
     for repetition in range(block.count):
         inside = prefix + block.prefix(repetition)
-        yield from _unrolled(block, inside, values)
+        values |= {name: _stepped_back(initial[name], name, repetition) for name in mirrored}
+        seen.update({inside + name: _followed(values[name], seen) for name in shown if name in values})
+        yield from _unrolled(block, inside, values, seen)
         carried = ((port.tensor.name, port.carried) for port in block.inputs if port.carried)
         values |= {name: _placed(tensor, inside, values) for name, tensor in carried}
 
 
-def _renamed(op: Operator, prefix: str, known: Known) -> Operator:
+def _stepped_back(tensor: Tensor, inside: str, steps: int) -> Tensor:
+    """`layer31.ffn.gelu` seen from 2 steps earlier, where it is `ffn.gelu`: `layer29.ffn.gelu`."""
+    stem = tensor.name.removesuffix(inside)
+    return replace(tensor, name=INDEX.sub(lambda match: f"{int(match[1]) - steps}.", stem) + inside)
+
+
+def _renamed(op: Operator, prefix: str, known: Known, seen: Seen) -> Operator:
     def placed(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return tuple(_placed(tensor, prefix, known) for tensor in tensors)
+        return tuple(_followed(_placed(tensor, prefix, known), seen) for tensor in tensors)
 
     return replace(
         op,
@@ -151,6 +191,13 @@ def _renamed(op: Operator, prefix: str, known: Known) -> Operator:
         weights=placed(op.weights),
         states=placed(op.states),
     )
+
+
+def _followed(tensor: Tensor, seen: Seen) -> Tensor:
+    if tensor.base is None:
+        return seen.get(tensor.name, tensor)
+    base = seen.get(tensor.base)
+    return tensor if base is None else replace(tensor, base=base.base or base.name)
 
 
 def _placed(tensor: Tensor, prefix: str, known: Known) -> Tensor:

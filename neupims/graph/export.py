@@ -11,7 +11,12 @@ Json = dict[str, Any]
 
 def body_json(body: Body) -> Json:
     """What stands in a graph or in one repetition of a block; blocks stand in it once, with their count."""
+    training = {
+        "trained": [[part.weight, part.axis, part.start, part.stop] for part in body.trained],
+        "kept": [tensor_json(tensor) for tensor in body.kept],
+    }
     return {
+        **{key: value for key, value in training.items() if value},
         "weights": [tensor_json(tensor) for tensor in body.weights],
         "states": [tensor_json(tensor) for tensor in body.states],
         "items": [_block(item) if isinstance(item, Block) else _operator(item) for item in body.items],
@@ -31,7 +36,8 @@ def _block(block: Block) -> Json:
 
 def _port(port: Port) -> Json:
     carried = port.carried and tensor_json(port.carried)
-    return {"tensor": tensor_json(port.tensor), "initial": port.initial.name, "carried": carried}
+    record = {"tensor": tensor_json(port.tensor), "initial": port.initial.name, "carried": carried}
+    return {**record, "mirrored": True} if port.mirrored else record
 
 
 def _operator(op: Operator) -> Json:

@@ -1,6 +1,6 @@
 """A model: an architecture with its numbers chosen, and the graphs of its iterations."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +11,8 @@ from neupims.graph.graph import Graph
 from neupims.graph.sequences import PHASES, Phase
 from neupims.graph.tracer import Tracer
 from neupims.graph.tracing.location import raised_in
+from neupims.graph.training import training_step
+from neupims.graph.training.settings import Loss, Optimizer
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,34 @@ class Model:
     def trace(self, lengths: Iterable[int], phase: Phase | None = None) -> Graph:
         """The graph of a phase, that of the architecture if None, over requests of `lengths[i]` tokens.
 
+        `training` is the step of `training` with nothing else said.
+
         A model that is not made of tokens has one sample for each request, whatever its length. ModelError as in
         `decode`, and for a phase that the model has not.
         """
         wanted = phase or self.passes
+        if wanted == "training":
+            return self.training(lengths)
         if (wanted == "forward") != (self.passes == "forward"):
             has = "one pass, forward" if self.passes == "forward" else "decode and prefill"
             raise ModelError(f"{self.name}: it has no {wanted}; it has {has}")
         return self._traced(lengths, wanted)
+
+    def training(
+        self,
+        lengths: Iterable[int],
+        trainable: Collection[str] | None = None,
+        *,
+        optimizer: Optimizer = "adamw",
+        loss: Loss = "cross_entropy",
+        recompute: bool = False,
+    ) -> Graph:
+        """A training step over sequences of `lengths[i]` tokens, or one sample of each request: `training_step`.
+
+        All tokens are predicted, and nothing is cached. ModelError as in `decode` and in `training_step`.
+        """
+        forward = self._traced(lengths, "training")
+        return training_step(forward, trainable, optimizer=optimizer, loss=loss, recompute=recompute)
 
     @cached_property
     def _smallest(self) -> Graph:

@@ -6,8 +6,8 @@ from typing import Literal
 
 from neupims.errors import ModelError
 
-Phase = Literal["decode", "prefill", "forward"]
-"""One new token for each request; all tokens of each prompt; or one pass over a batch of samples."""
+Phase = Literal["decode", "prefill", "forward", "training"]
+"""One new token for each request; all tokens of each prompt; one pass over a batch of samples; or a training step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,11 @@ class Sequences:
     def batch(self) -> int:
         """Number of requests."""
         return len(self.lengths)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether there is a next step for which caches and states are kept."""
+        return self.phase != "training"
 
     @property
     def tokens(self) -> int:
@@ -54,10 +59,17 @@ def samples(lengths: Iterable[int]) -> Sequences:
     return Sequences("forward", checked, checked)
 
 
+def training_batch(lengths: Iterable[int]) -> Sequences:
+    """A training step over whole sequences of `lengths[i]` tokens, or over one sample of each request."""
+    checked = _checked(lengths, "training")
+    return Sequences("training", checked, checked)
+
+
 PHASES: dict[Phase, Callable[[Iterable[int]], Sequences]] = {
     "decode": decode_step,
     "prefill": prompts,
     "forward": samples,
+    "training": training_batch,
 }
 
 

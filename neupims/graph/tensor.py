@@ -14,6 +14,10 @@ Role = Literal["activation", "weight", "constant", "kv_cache", "state"]
 new tokens; a state is replaced."""
 
 
+DETACHED = "(detached)"
+"""Ends the name of a view through which no gradient goes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """An operand or result of an operator. Its name is unique in its graph or repeated block."""
@@ -34,3 +38,13 @@ class Tensor:
     def bytes(self) -> int:
         """Size in bytes."""
         return self.elements * ELEMENT_BYTES[self.element]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What training changes of a weight: elements start to stop - 1 of an axis."""
+
+    weight: str
+    axis: int
+    start: int
+    stop: int

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from neupims.errors import ModelError
-from neupims.graph.body import Block, Body, Port
+from neupims.graph.body import INDEX, Block, Body, Port
 from neupims.graph.graph import Graph
 from neupims.graph.kinds import KINDS, ShapeError
 from neupims.graph.operator import Operator
-from neupims.graph.tensor import ELEMENT_BYTES, Role, Tensor
+from neupims.graph.tensor import ELEMENT_BYTES, Part, Role, Tensor
 
 Known = dict[str, Tensor]
 """Tensors that exist already, by name."""
@@ -46,7 +46,18 @@ def _body(body: Body, known: Known) -> Iterator[str]:
     yield from _new(body.states, known, CACHES)
     for item in body.items:
         yield from _block(item, known) if isinstance(item, Block) else _operator(item, known)
+    yield from _missing(body.kept, known, "kept")
+    known_weights = {tensor.name: tensor for tensor in body.weights}
+    yield from (problem for part in body.trained for problem in _part(part, known_weights))
     yield from _clashes(body)
+
+
+def _part(part: Part, weights: Known) -> Iterator[str]:
+    weight = weights.get(part.weight)
+    if weight is None or weight.role != "weight":
+        yield f"trained: '{part.weight}' is no weight there"
+    elif not (0 <= part.axis < len(weight.shape) and 0 <= part.start < part.stop <= weight.shape[part.axis]):
+        yield f"trained: {_described(weight)} has no part [{part.start}:{part.stop}] of axis {part.axis}"
 
 
 def _operator(op: Operator, known: Known) -> Iterator[str]:
@@ -83,6 +94,7 @@ def _block(block: Block, known: Known) -> Iterator[str]:
     yield from _body(block, inside)
     yield from _missing([port.carried for port in block.inputs if port.carried], inside, f"what {name} carries on")
     yield from (f"{name}: {problem}" for port in block.inputs for problem in _port(port))
+    yield from (f"{name}: {problem}" for port in block.inputs if port.mirrored for problem in _mirrored(port, block))
     yield from _missing(block.outputs, inside, f"output of {name}")
     yield from _unused(block, [port.tensor for port in block.inputs], block.outputs)
     last = block.prefix(block.count - 1)
@@ -95,6 +107,13 @@ def _port(port: Port) -> Iterator[str]:
         if (tensor.shape, tensor.element, tensor.role) != (inside.shape, inside.element, inside.role):
             yield f"{_described(tensor)} does not fit {_described(inside)}"
             return
+
+
+def _mirrored(port: Port, block: Block) -> Iterator[str]:
+    """What it reads is called `layer31.` and its name inside, and there are as many repetitions to step back."""
+    number = INDEX.search(port.initial.name.removesuffix(port.tensor.name))
+    if not port.initial.name.endswith(port.tensor.name) or number is None or int(number[1]) < block.count - 1:
+        yield f"'{port.initial.name}' is nothing that {block.count} repetitions left as '{port.tensor.name}'"
 
 
 def _described(tensor: Tensor) -> str:
@@ -131,7 +150,7 @@ def _unused(body: Body, inputs: Iterable[Tensor], outputs: Iterable[Tensor]) -> 
         if isinstance(item, Block):
             used += [port.initial for port in item.inputs]
         else:
-            made += item.outputs
+            made += () if item.kind in KINDS and KINDS[item.kind].spare else item.outputs
             used += [*item.inputs, *item.weights, *item.states]
     if isinstance(body, Block):
         used += [port.carried for port in body.inputs if port.carried]

@@ -12,6 +12,9 @@ Norm = Literal["layer_norm", "rms_norm"]
 EMBEDDING_KINDS = (("embedding", "embedding", "add"), ("embedding",))
 """Token table with or without learned positions."""
 
+SPECIAL = ("window", "rotated")
+"""Attributes of a sliding window and of heads of which a part is turned."""
+
 
 @dataclass(frozen=True, slots=True)
 class DecoderShape:
@@ -122,6 +125,7 @@ def read_decoder(graph: Graph) -> DecoderShape:
     _check_kinds(graph, inside, (family.block,), f"in block '{block.name}'")
     table, head = before[0].weights[0], after[-2]
     logit = next(operator for operator in inside if operator.kind == "logit")
+    _check_plain(graph, inside)
     linears = [operator for operator in inside if operator.kind == "linear"]
     shape = DecoderShape(
         width=table.shape[1],
@@ -161,6 +165,13 @@ def _check_kinds(graph: Graph, found: list[Operator], allowed: Sequence[tuple[st
     if kinds not in allowed:
         wanted = ", or ".join(" ".join(names) for names in allowed)
         raise ModelError(f"{graph.model}: {where} it has {' '.join(kinds)}; this lowering knows {wanted}")
+
+
+def _check_plain(graph: Graph, operators: list[Operator]) -> None:
+    for operator in operators:
+        special = [name for name, _ in operator.attributes if name in SPECIAL]
+        if special:
+            raise ModelError(f"{graph.model}: '{operator.name}' has a {special[0]}, which this lowering does not know")
 
 
 def _check_shapes(graph: Graph, layers: list[Operator], expected: WeightShapes, bias: bool) -> None:

@@ -9,6 +9,7 @@ from neupims.graph.kinds.dense import DENSE
 from neupims.graph.kinds.lookup import LOOKUP
 from neupims.graph.kinds.numeric import NUMERIC
 from neupims.graph.kinds.sequence import SEQUENCE
+from neupims.graph.kinds.training import TRAINING
 from neupims.graph.kinds.vector import VECTOR
 from neupims.graph.kinds.window import WINDOW
 
@@ -21,4 +22,5 @@ KINDS: dict[str, Kind] = {
     **LOOKUP,
     **SEQUENCE,
     **NUMERIC,
+    **TRAINING,
 }

@@ -98,6 +98,8 @@ class Kind:
     element: Callable[[Operator], ElementType] = of_first_input
     products: Products = no_products
     """The matrix products in it, in the order in which they are done; their MACs are those of the operator."""
+    spare: bool = False
+    """Whether nobody need read its results: it is done for what it changes, or leaves more than is asked for."""
 
     def complete(self, op: Operator) -> Operator:
         """The operator with its results, work and bytes; ShapeError if its operands do not fit."""

@@ -20,7 +20,7 @@ def freeze(region: Region, formals: Formals) -> Body:
     owned = region.tensors.values()
     weights = tuple(tensor for tensor in owned if tensor.role in ("weight", "constant"))
     states = tuple(tensor for tensor in owned if tensor.role in ("kv_cache", "state"))
-    return Body(items, weights, states)
+    return Body(items, weights, states, trained=tuple(region.trained.values()))
 
 
 def seen_from(value: Value, region: Region) -> Tensor:
@@ -108,6 +108,7 @@ def _block(repeat: Repeat, resolved: Formals) -> Block:
         first=repeat.first,
         inputs=tuple(ports.values()),
         outputs=tuple(repeat.outputs.values()),
+        trained=body.trained,
     )
 
 

@@ -24,6 +24,10 @@ class Numeric(Recorder):
         """Vectors of symmetric matrices [..., n, n]."""
         return self.apply("eigen", self.named(name, "eigen"), (x,))
 
+    def eigenvalues(self, x: Value, *, name: str | None = None) -> Value:
+        """Eigenvalues of symmetric matrices [..., n, n], without vectors: [..., n]."""
+        return self.apply("eigenvalues", self.named(name, "eigenvalues"), (x,))
+
     def triangular_solve(self, matrix: Value, sides: Value, *, name: str | None = None) -> Value:
         """Solutions for triangular matrices [..., n, n] and right sides [..., n, k]."""
         return self.apply("triangular_solve", self.named(name, "triangular_solve"), (matrix, sides))

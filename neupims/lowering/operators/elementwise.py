@@ -61,6 +61,21 @@ def lower_vector(op: Operator, arena: Arena, target: Target) -> NpuWork:
     )
 
 
+def lower_append(op: Operator, arena: Arena) -> NpuWork:
+    """New keys or values to their cache, where they follow those of earlier tokens of their requests."""
+    fresh, cache = op.inputs[1], op.states[0]
+    row = fresh.bytes // fresh.shape[0]
+    new, ends = np.array(op.numbers("new"), np.int64), np.cumsum(op.numbers("lengths"))
+    count = len(new)
+    loads, _ = load_all(arena.address, [(contiguous(arena.base(fresh), fresh.bytes, count), False)])
+    place = Pieces(arena.base(cache) + (ends - new) * row, new * row, np.arange(count))
+    steps = np.zeros(count, STEP)
+    steps["stream"], steps["rows"] = fresh.shape[-1], 1
+    steps["loads"], steps["frees"] = np.arange(1, count + 1), loads.bytes
+    stores = store_all(arena.address, [place], np.arange(count))
+    return NpuWork(f"{op.name}.append", "copy", "vector", steps, loads, stores)
+
+
 def turns(rows: Rows, places: int) -> tuple[int, int]:
     """Rows that a unit takes one after the other, and how many such groups there are; at least one for each place."""
     each = max(1, rows.count // max(1, places))

@@ -7,7 +7,7 @@ from neupims.graph import Operator, Tensor
 from neupims.graph.kinds import KINDS, Product
 from neupims.isa.work import NpuWork
 from neupims.lowering.operators.arena import Arena
-from neupims.lowering.operators.elementwise import lower_vector
+from neupims.lowering.operators.elementwise import lower_append, lower_vector
 from neupims.lowering.operators.product import Matrix, Task, lower_products
 from neupims.lowering.target import Target
 
@@ -18,7 +18,8 @@ def lower_on_arrays(op: Operator, arena: Arena, target: Target) -> Works:
     """Work of an operator with matrix products; each of several products of its own shape is a work of its own."""
     products = KINDS[op.kind].products(op)
     tasks = TASKS.get(op.kind, _pair)(op, products, arena)
-    return tuple(lower_products(task, arena.address, target) for task in tasks)
+    works = tuple(lower_products(task, arena.address, target) for task in tasks)
+    return (*works, lower_append(op, arena)) if op.kind in ("logit", "attend") and op.states else works
 
 
 def lower_on_vector(op: Operator, arena: Arena, target: Target) -> Works:

@@ -10,7 +10,7 @@ from neupims.hardware.npu import SystolicArrays
 from neupims.isa.address import AddressMap
 from neupims.isa.work import STEP, Dataflow, NpuWork, Records
 from neupims.lowering.gemm import Operands, choose_tiling, lower_gemm
-from neupims.lowering.operators.pieces import Pieces, contiguous, load_all, store_all
+from neupims.lowering.operators.pieces import Pieces, contiguous, load_all, store_all, whole
 from neupims.lowering.places import Integers, Place, RowMajor, WeightBlocks, panels
 from neupims.lowering.target import Target
 from neupims.lowering.tiling import Gemm, Tiling, W, X, areas
@@ -159,25 +159,55 @@ def _parts(operand: Matrix, groups: int) -> Pieces:
 
 
 def _one_by_one(task: Task, address: AddressMap, target: Target) -> NpuWork:
-    """Each product in the tiles of its best dataflow; what a tile reads is its share of the operand."""
+    """Each product in the tiles of its best dataflow; what a tile moves is its share of the operand or result."""
     product = task.product
     tiles = choose_tiling(Gemm(product.rows, product.inner, product.outputs), target, bias=False)
-    count, steps = product.count, np.tile(tiles.steps, product.count)
-    size = target.element_bytes
-    areas_of = {X: product.rows * product.inner, W: product.inner * product.outputs}
-    matrix = {X: task.a, W: task.b}
-    starts, sizes = np.zeros(len(tiles.loaded), np.int64), np.zeros(len(tiles.loaded), np.int64)
-    apart = np.zeros(len(tiles.loaded), np.int64)
-    for code, operand in matrix.items():
-        chosen = np.flatnonzero(tiles.operand == code)
-        share = operand.bytes // (1 if operand.shared else count)
-        sizes[chosen] = np.maximum(1, areas(tiles.loaded[chosen]) * share // areas_of[code])
-        starts[chosen] = operand.base + _offsets(tiles.loaded[chosen], areas_of[code], sizes[chosen], share)
+    read = _read(task, tiles)
+    early = np.tile(np.where(tiles.operand == X, task.a.early, task.b.early), product.count)
+    bias = [(whole(task.bias.base, task.bias.bytes), True)] if task.bias else []
+    loads, _ = load_all(address, [*bias, (read, False)])
+    before, steps = len(bias), np.tile(tiles.steps, product.count)
+    steps["loads"] += before + np.repeat(np.arange(product.count), len(tiles.steps)) * len(tiles.loaded)
+    steps["frees"] = _frees(tiles, read.sizes[: len(tiles.loaded)], product.count)
+    steps["frees"][-1] += loads.bytes[:before].sum()
+    first = np.repeat(np.arange(product.count) * len(tiles.steps), len(tiles.stored))
+    written = _written(task, tiles)
+    return NpuWork(
+        name=task.name,
+        kind=task.kind,
+        unit="array",
+        steps=steps,
+        loads=replace(loads, early=np.append(loads.early[:before], early)),
+        stores=store_all(address, [written], np.tile(tiles.store_steps, product.count) + first),
+        dataflow=tiles.dataflow,
+        macs=product.macs,
+        other_ops=task.other_ops,
+    )
+
+
+def _read(task: Task, tiles: Tiling) -> Pieces:
+    """What the tiles of all products read, product after product."""
+    product, count = task.product, task.product.count
+    starts, sizes, apart = (np.zeros(len(tiles.loaded), np.int64) for _ in range(3))
+    operands = ((X, task.a, product.rows * product.inner), (W, task.b, product.inner * product.outputs))
+    for code, operand, elements in operands:
+        chosen, share = np.flatnonzero(tiles.operand == code), operand.bytes // (1 if operand.shared else count)
+        sizes[chosen] = np.maximum(1, areas(tiles.loaded[chosen]) * share // elements)
+        starts[chosen] = operand.base + _offsets(tiles.loaded[chosen], sizes[chosen], share)
         apart[chosen] = 0 if operand.shared else share
-    return _repeated(task, address, (tiles, steps), (starts, sizes, apart), size)
+    turn = np.repeat(np.arange(count), len(tiles.loaded))
+    return Pieces(np.tile(starts, count) + turn * np.tile(apart, count), np.tile(sizes, count), np.arange(len(turn)))
 
 
-def _offsets(rects: Integers, area: int, sizes: Integers, share: int) -> Integers:
+def _written(task: Task, tiles: Tiling) -> Pieces:
+    """What the tiles of all products write: their shares of the result, one after the other."""
+    product = task.product
+    edges = np.cumsum(np.append(0, np.tile(areas(tiles.stored), product.count)))
+    edges = edges * task.out.bytes // max(1, int(edges[-1]))
+    return Pieces(task.out.base + edges[:-1], np.diff(edges), np.arange(len(edges) - 1))
+
+
+def _offsets(rects: Integers, sizes: Integers, share: int) -> Integers:
     """Where in its operand a tile begins: tiles lie in the order in which they are first read."""
     _, first, which = np.unique(rects, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)
@@ -186,43 +216,10 @@ def _offsets(rects: Integers, area: int, sizes: Integers, share: int) -> Integer
     return np.minimum(before[which.ravel()], np.maximum(0, share - sizes))
 
 
-def _repeated(
-    task: Task,
-    address: AddressMap,
-    tiled: tuple[Tiling, Records],
-    read: tuple[Integers, Integers, Integers],
-    element_bytes: int,
-) -> NpuWork:
-    tiles, steps = tiled
-    count, loads_each, steps_each = task.product.count, len(tiles.loaded), len(tiles.steps)
-    turn = np.repeat(np.arange(count), loads_each)
-    starts, sizes, apart = (np.tile(part, count) for part in read)
-    pieces = Pieces(starts + turn * apart, sizes, np.arange(count * loads_each))
-    early = np.tile(np.where(tiles.operand == X, task.a.early, task.b.early), count)
-    loads, _ = load_all(address, [(pieces, False)])
-    steps["loads"] += np.repeat(np.arange(count), steps_each) * loads_each
-    steps["frees"] = _frees(tiles, sizes[:loads_each], count)
-    shift = np.repeat(np.arange(count), len(tiles.stored))
-    share = np.tile(areas(tiles.stored), count) * element_bytes
-    begin = np.minimum(np.cumsum(share) - share, np.maximum(0, task.out.bytes - share))
-    out = Pieces(task.out.base + begin, np.minimum(share, task.out.bytes), np.arange(len(share)))
-    return NpuWork(
-        name=task.name,
-        kind=task.kind,
-        unit="array",
-        steps=steps,
-        loads=replace(loads, early=early),
-        stores=store_all(address, [out], np.tile(tiles.store_steps, count) + shift * steps_each),
-        dataflow=tiles.dataflow,
-        macs=task.product.macs,
-        other_ops=task.other_ops,
-    )
-
-
 def _frees(tiles: Tiling, sizes: Integers, count: int) -> Integers:
     """What the steps of one product free, in proportion to the elements that they free, and all in the end."""
-    whole = int(tiles.steps["frees"].sum())
-    freed = np.cumsum(tiles.steps["frees"]) * int(sizes.sum()) // max(1, whole)
+    everything = int(tiles.steps["frees"].sum())
+    freed = np.cumsum(tiles.steps["frees"]) * int(sizes.sum()) // max(1, everything)
     arrived = np.concatenate(([0], np.cumsum(sizes)))[tiles.steps["loads"]]
     freed = np.maximum.accumulate(np.minimum(freed, arrived))
     freed[-1] = int(sizes.sum())

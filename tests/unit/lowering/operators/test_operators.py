@@ -1,11 +1,12 @@
 """Graphs of every kind of operator on a tiny machine: legal plans, all work done, nothing dropped, engines equal."""
 
 import pytest
-from graph_zoo import ZOO, graph_of
+from graph_zoo import ZOO, graph_of, tokens
 
 from neupims.errors import CapacityError, ConfigError
-from neupims.graph import Graph
+from neupims.graph import Graph, Tracer
 from neupims.graph.kinds import KINDS
+from neupims.graph.sequences import prompts
 from neupims.graph_runs import interleaved, tile_times
 from neupims.hardware.system import SystemSpec
 from neupims.isa.verify import Bounds, verify
@@ -129,3 +130,23 @@ def test_the_same_graph_takes_the_same_time_again(tiny) -> None:
     system, graph = tiny("npu-only", *SMALL), graph_of("images")
     one, two = (run(system, serial_plan(lowered(system, graph))) for _ in range(2))
     assert [stage.operators for stage in one.stages] == [stage.operators for stage in two.stages]
+
+
+def test_a_prefill_appends_its_keys_and_values(tiny) -> None:
+    net = Tracer(prompts((9, 30)))
+    tokens(net)
+    graph = net.finish("tokens")
+    result = run(tiny("npu-only", *SMALL), serial_plan(lowered(tiny("npu-only", *SMALL), graph)))
+    spans = [(span, stage.repeats) for stage in result.stages for span in stage.operators]
+    assert sum(repeats * span.macs for span, repeats in spans) == graph.macs
+    appended = [span for span, _ in spans if span.name.endswith(".append")]
+    assert [span.bytes_written for span in appended] == [39 * 32 * 2] * 2
+
+
+def test_a_convolution_reads_its_bias_once_and_its_input_at_most_once_for_each_pass(tiny) -> None:
+    graph = graph_of("images")
+    result = run(tiny("npu-only", *SMALL), serial_plan(lowered(tiny("npu-only", *SMALL), graph)))
+    (span,) = [span for stage in result.stages for span in stage.operators if span.name == "conv"]
+    op = graph.operator("conv")
+    assert span.bytes_read >= op.bytes_read
+    assert span.bytes_written == op.bytes_written
