@@ -113,7 +113,7 @@ def test_a_setting_that_fits_no_system_is_an_error(neupims, library):
     ("args", "sentence"),
     [
         (["--system", "neupim"], "neupim: unknown system, did you mean neupims?"),
-        (["--model", "gpt4"], "unknown model 'gpt4'; models: gpt3 (7b, 13b, 30b, 175b), llama (7b, "),
+        (["--model", "gpt4"], "unknown model 'gpt4'; models: "),
         (["--requests", "no.csv"], "no.csv: cannot be read: No such file or directory"),
         (["--out", "file"], "file: cannot be a folder: file is a file"),
         (["--out", "file/deep"], "file/deep: cannot be a folder: "),
