@@ -43,6 +43,10 @@ Overrides = Annotated[
 ]
 ModelName = Annotated[str, typer.Option("--model", "-m", metavar="MODEL", help="Name of an architecture.")]
 Variant = Annotated[str | None, typer.Option("--variant", metavar="NAME", help="Variant of the architecture.")]
+ModelOptions = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="OPTION=VALUE", help="Change a number or an option of the model, e.g. layers=2."),
+]
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON, and only that, on standard output.")]
 OutFolder = Annotated[
     Path | None,
