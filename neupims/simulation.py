@@ -1,14 +1,15 @@
 """Where all rooms meet: hardware, a model and a batch of requests become a run."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 from neupims import __version__
+from neupims.device_runs import Progress, Tools, fastest, run_or_recall
 from neupims.errors import ConfigError, ModelError
 from neupims.graph import Model
+from neupims.graph_runs import check_settings, is_decoder, last_plan, simulate_graph
 from neupims.hardware.npu import NpuSpec
 from neupims.hardware.system import SystemSpec
 from neupims.isa.work import Plan
@@ -17,13 +18,12 @@ from neupims.lowering.decoder import DecoderShape, read_decoder, shard
 from neupims.lowering.placement import channel_room
 from neupims.lowering.plan import lower_decode, npu_of
 from neupims.lowering.roofline import lower_roofline
-from neupims.machine.device import run_plan
-from neupims.machine.dram.memory import Engine, build_memory
+from neupims.machine.dram.memory import Engine
 from neupims.machine.gpu import run_roofline
 from neupims.machine.outcome import DeviceResult
 from neupims.machine.systolic import cost_of
 from neupims.request import Batch
-from neupims.results.cache import ResultCache, code_version, content_key
+from neupims.results.cache import ResultCache
 from neupims.results.digest import digest
 from neupims.results.measure import Job, measure
 from neupims.results.record import Comparison, Run
@@ -33,9 +33,6 @@ from neupims.scheduling.stages import execution_mode, stages
 from neupims.scheduling.subbatch import split_batch
 
 Interleaving = Literal["on", "off", "auto"]
-Progress = Callable[[str, float], None]
-TIMING = tuple(Path(__file__).with_name(room) for room in ("events", "isa", "machine"))
-"""The rooms whose code decides how long a plan takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +50,6 @@ class Setting:
     engine: Engine = "fast"
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What goes along with a simulation and does not change its result."""
-
-    progress: Progress | None
-    cache: ResultCache | None
-
-
 def simulate(
     system: SystemSpec,
     model: Model,
@@ -75,7 +64,7 @@ def simulate(
     progress: Progress | None = None,
     cache: ResultCache | None = None,
 ) -> Run:
-    """One decode iteration of `model` over `batch` on `tp * pp` devices of `system`.
+    """One decode iteration of `model` over `batch`, or one pass of a model of another sort, on `tp * pp` devices.
 
     With pipeline parallelism the batch is cut into `pp` micro-batches, which follow each other through the
     stages; an iteration is the time in which a device has served all of them. What `cache` knows of the same
@@ -86,6 +75,9 @@ def simulate(
     """
     began = time.perf_counter()
     setting = Setting(tp, pp, layers, interleaving, unroll, engine)
+    if not is_decoder(model, batch):
+        check_settings(model, tp, pp, layers, unroll)
+        return simulate_graph(system, model, batch, setting.interleaving, engine, Tools(progress, cache))
     packed = _packed(system, _shape(model, batch, setting), batch, setting)
     parts = _micro_batches(packed, pp)
     known = ResultCache() if cache is None and pp > 1 else cache
@@ -142,6 +134,9 @@ def plan(
 ) -> Plan:
     """The plan of one device, of the first micro-batch. Raises ConfigError for a roofline processor."""
     setting = Setting(tp, pp, layers, interleaving)
+    if not is_decoder(model, batch):
+        check_settings(model, tp, pp, layers, False)
+        return last_plan(system, model, batch, interleaving)
     packed = _packed(system, _shape(model, batch, setting), batch, setting)
     first = _micro_batches(packed, pp)[0]
     return _plan(system, model, first, _others(packed, first), setting)
@@ -179,7 +174,7 @@ def _estimate(system: SystemSpec, shape: DecoderShape, tp: int) -> Estimate:
     if system.pim is None or system.memory is None:
         return lambda length: length
     org, size = system.memory.organization, shape.element_bytes
-    attention = AttentionShape(shape.heads // tp, shape.head_dim, org.row_bytes // size, org.banks)
+    attention = AttentionShape(shape.kv_heads // tp, shape.head_dim, org.row_bytes // size, org.banks, shape.group)
     return attention_estimate(attention, COSTS[system.policy.estimate](attention, system.memory, system.pim))
 
 
@@ -219,12 +214,9 @@ def _fastest(
 ) -> tuple[str, DeviceResult]:
     """The mode that takes the least time, and what it does; the effort is that of all modes."""
     modes = _modes(system, len(batch), setting)
-    results = [
-        (mode, _run(system, model, batch, waiting, replace(setting, interleaving=mode), tools)) for mode in modes
-    ]
-    mode, fastest = min(results, key=lambda result: result[1].iteration_ps)
-    effort = {name: sum(getattr(result, name) for _, result in results) for name in ("commands", "run", "reused")}
-    return mode, replace(fastest, **effort)
+    return fastest(
+        {mode: _run(system, model, batch, waiting, replace(setting, interleaving=mode), tools) for mode in modes}
+    )
 
 
 def _plan(system: SystemSpec, model: Model, batch: Batch, waiting: Batch, setting: Setting) -> Plan:
@@ -239,27 +231,12 @@ def _plan(system: SystemSpec, model: Model, batch: Batch, waiting: Batch, settin
     return lower_decode(shape, system, halves, outline, cost, head=head, waiting=waiting, **parallel)
 
 
-def _stage_progress(progress: Progress) -> Callable[[str, int, int], None]:
-    return lambda name, index, count: progress(f"stage {name}", index / count)
-
-
 def _run(
     system: SystemSpec, model: Model, batch: Batch, waiting: Batch, setting: Setting, tools: Tools
 ) -> DeviceResult:
     if not isinstance(system.processor, NpuSpec) or system.memory is None:
         return _roofline(system, model, batch, waiting, setting)
-    lowered = _plan(system, model, batch, waiting, setting)
-    if tools.cache is None:
-        return _simulated(lowered, system, setting.engine, tools.progress)
-    key = content_key(lowered, system.model_dump(mode="json", exclude={"name"}), setting.engine, code_version(TIMING))
-    result, known = tools.cache.get(key, lambda: _simulated(lowered, system, setting.engine, tools.progress))
-    return replace(result, run=0, reused=result.commands) if known else result
-
-
-def _simulated(lowered: Plan, system: SystemSpec, engine: Engine, progress: Progress | None) -> DeviceResult:
-    assert system.memory is not None
-    report = None if progress is None else _stage_progress(progress)
-    return run_plan(lowered, system, build_memory(system.memory, system.pim, engine), report)
+    return run_or_recall(_plan(system, model, batch, waiting, setting), system, setting.engine, tools)
 
 
 def _roofline(system: SystemSpec, model: Model, batch: Batch, waiting: Batch, setting: Setting) -> DeviceResult:

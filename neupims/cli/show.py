@@ -18,12 +18,12 @@ app.command("hardware")(hardware.show_system)
 @app.command("graph")
 @takes_job
 def show_graph(*, job: JobOptions, json: JsonOutput = False) -> None:
-    """Show the operator graph of one decode iteration of the batch."""
+    """Show the operator graph of one pass over the batch: a decode step, or what the model does."""
     from neupims.cli.job import build_job
     from neupims.reports.graphs import graph_table
 
     ready = build_job(job, ())
-    graph = ready.model.decode(request.length for request in ready.batch)
+    graph = ready.model.trace(request.length for request in ready.batch)
     if json:
         emit_json(graph.to_json())
     else:

@@ -17,7 +17,7 @@ from neupims.graph.tracer import Tracer
 from neupims.graph.tracing.regions import Value
 from neupims.graph.training import training_step
 from neupims.graph.verify import verify
-from neupims.graph.vocabulary.choice import balanced_rows
+from neupims.graph.vocabulary.choice import balanced_rows, skewed_rows
 
 __all__ = [
     "ELEMENT_BYTES",
@@ -42,6 +42,7 @@ __all__ = [
     "find_model",
     "list_models",
     "load_model",
+    "skewed_rows",
     "training_step",
     "variant",
     "verify",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from math import isfinite
-from typing import Any, TypeVar, cast, dataclass_transform, get_type_hints
+from typing import Any, Literal, TypeVar, cast, dataclass_transform, get_args, get_origin, get_type_hints
 
 from neupims.errors import ModelError
 
@@ -52,7 +52,12 @@ def listed(names: Mapping[str, object] | list[str]) -> str:
 
 
 def converted(where: str, kind: Any, value: object) -> object:
-    """A value, or the text of one, as the type of its field; ModelError if it is of another."""
+    """A value, or the text of one, as the type of its field; ModelError if it is of another.
+
+    A field of type `Literal["balanced", "skewed"]` takes one of these words.
+    """
+    if get_origin(kind) is Literal:
+        return _choice(where, get_args(kind), value)
     if kind not in _TYPES:
         raise ModelError(f"{where}: values of type {kind} cannot be set")
     described, convert = _TYPES[kind]
@@ -60,6 +65,13 @@ def converted(where: str, kind: Any, value: object) -> object:
         return convert(value)
     except ValueError:
         raise ModelError(f"{where}: {value!r} is not {described}") from None
+
+
+def _choice(where: str, words: tuple[str, ...], value: object) -> object:
+    if value not in words:
+        hint = did_you_mean(str(value), list(words))
+        raise ModelError(f"{where}: {value!r} is not one of {', '.join(words)}{hint}")
+    return value
 
 
 def _integer(value: object) -> int:

@@ -10,6 +10,7 @@ from types import ModuleType
 from neupims.errors import ModelError
 from neupims.graph.architecture import Architecture
 from neupims.graph.config import configure, did_you_mean, listed
+from neupims.graph.importers.choice import importer_of
 from neupims.graph.model import Model, full_name
 from neupims.graph.tracing.location import file_name, raised_in
 from neupims.paths import data_dir
@@ -24,9 +25,14 @@ def load_model(
 ) -> Model:
     """The model called `gpt3-30b`, or `gpt3` with variant `30b`; options override values of its config.
 
-    Upper and lower case are the same. Architectures are also searched in `folders`. ModelError for an unknown
+    Upper and lower case are the same. Architectures are also searched in `folders`. A name that is a file, or looks
+    like one, or like `module:factory`, is imported instead (`neupims.graph.importers`). ModelError for an unknown
     model, variant or option, and for a file that cannot be loaded.
     """
+    if (importer := importer_of(name)) is not None:
+        if variant is not None:
+            raise ModelError(f"model '{name}' is imported and has no variants, but variant '{variant}' is asked for")
+        return importer(name, options)
     found, chosen = find_model(name, variant, folders)
     values = found.variants[chosen] if chosen else NO_OPTIONS
     return Model(found, chosen, configure(found.config, full_name(found, chosen), values, options))

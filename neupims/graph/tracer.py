@@ -7,6 +7,7 @@ from neupims.graph.verify import verify
 from neupims.graph.vocabulary.attention import Attention
 from neupims.graph.vocabulary.choice import Choice
 from neupims.graph.vocabulary.elementwise import Elementwise
+from neupims.graph.vocabulary.latent import Latent
 from neupims.graph.vocabulary.layers import Layers
 from neupims.graph.vocabulary.numeric import Numeric
 from neupims.graph.vocabulary.sequence import Sequence
@@ -15,7 +16,7 @@ from neupims.graph.vocabulary.structure import Structure
 from neupims.graph.vocabulary.training import Training
 
 
-class Tracer(Structure, Elementwise, Layers, Space, Attention, Choice, Sequence, Numeric, Training):
+class Tracer(Structure, Elementwise, Layers, Space, Attention, Latent, Choice, Sequence, Numeric, Training):
     """Turns calls into operators; values know their shapes, and a wrong one is refused where it is made."""
 
     def finish(self, model: str) -> Graph:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neupims.isa.memory import GWRITE, TILE
-from neupims.isa.work import Loads, NpuWork, PimRequest, PimWork, Plan, Records, Stage, Stores
+from neupims.isa.work import Loads, NpuWork, PimMatrix, PimRequest, PimWork, Plan, Records, Stage, Stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ def _stage(stage: Stage, bounds: Bounds) -> Iterator[str]:
         if isinstance(work, NpuWork):
             yield from (f"{work.name}: {problem}" for problem in npu_problems(work, bounds))
     for work in stage.pim:
-        yield from (f"{work.name}: {problem}" for problem in pim_problems(work, bounds))
+        check = matrix_problems(work, bounds) if isinstance(work, PimMatrix) else pim_problems(work, bounds)
+        yield from (f"{work.name}: {problem}" for problem in check)
 
 
 def npu_problems(work: NpuWork, bounds: Bounds) -> Iterator[str]:
@@ -126,10 +127,34 @@ def pim_problems(work: PimWork, bounds: Bounds) -> Iterator[str]:
             yield from (f"request {request.request}: {name}: {problem}" for problem in found)
 
 
+def matrix_problems(work: PimMatrix, bounds: Bounds) -> Iterator[str]:
+    """What is wrong with the programs of a matrix in the banks."""
+    if len(work.output) != len(work.vectors):
+        yield f"{len(work.vectors)} vectors have {len(work.output)} results"
+    for index, (program, output) in enumerate(zip(work.vectors, work.output, strict=False)):
+        for channel in range(bounds.channels):
+            part = program[program["channel"] == channel]
+            if len(part):
+                yield from (f"vector {index}: {problem}" for problem in _instructions(part, bounds))
+        reports = program[program["kind"] == TILE]["block"]
+        if np.unique(reports).tolist() != list(range(work.channels)):
+            yield f"vector {index}: the results that are reported are not 0 to {work.channels - 1}"
+        yield from (f"vector {index}: output: {problem}" for problem in _runs(output, bounds, 1, write=True))
+
+
 def _program(program: Records, channel: int, results: int, bounds: Bounds) -> Iterator[str]:
     tiles = program[program["kind"] == TILE]
     if np.any(program["channel"] != channel) or not 0 <= channel < bounds.channels:
         yield f"an instruction is not for channel {channel}"
+    yield from _instructions(program, bounds)
+    reports = tiles[tiles["block"] >= 0]
+    reported = np.repeat(reports["block"], reports["groups"]) + _counting(reports["groups"])
+    if np.unique(reported).tolist() != list(range(results)):
+        yield f"the results that are reported are not 0 to {results - 1}"
+
+
+def _instructions(program: Records, bounds: Bounds) -> Iterator[str]:
+    tiles = program[program["kind"] == TILE]
     if not len(program) or program["kind"][0] != GWRITE:
         yield "the program does not begin with a GWRITE"
     for name, count in (("bank", bounds.banks), ("row", bounds.rows)):
@@ -137,10 +162,6 @@ def _program(program: Records, channel: int, results: int, bounds: Bounds) -> It
             yield f"an instruction has a {name} outside 0 to {count - 1}"
     if np.any((tiles["groups"] < 1) | (tiles["macs"] < 1)):
         yield "a tile computes nothing"
-    reports = tiles[tiles["block"] >= 0]
-    reported = np.repeat(reports["block"], reports["groups"]) + _counting(reports["groups"])
-    if np.unique(reported).tolist() != list(range(results)):
-        yield f"the results that are reported are not 0 to {results - 1}"
 
 
 def _gates(request: PimRequest) -> Iterator[str]:

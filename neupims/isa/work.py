@@ -85,6 +85,8 @@ class NpuWork:
     loads: Loads
     stores: Stores
     dataflow: Dataflow = "weight_stationary"
+    turns: int = 1
+    """Rows of a vector operator that one unit takes one after the other, as if they were one."""
     chain: bool = False
     """Steps of an array operator with `rows` take `stream` cycles of a vector unit, one after the other."""
     macs: int = 0
@@ -153,12 +155,30 @@ class PimWork:
 
 
 @dataclass(frozen=True, slots=True)
+class PimMatrix:
+    """A matrix that lies in the banks of all channels, times some vectors."""
+
+    name: str
+    kind: str
+    """gemm, as the same operator on the arrays."""
+    vectors: tuple[Records, ...]
+    """INSTRUCTIONs of each vector; result blocks are 0 to channels - 1, one for each channel."""
+    channels: int
+    """Channels in which the matrix lies; each reports one block for each vector."""
+    sums: int
+    """Additions of partial results, a burst each, for each block."""
+    output: tuple[Records, ...]
+    """RUNs that write the result of each vector; all are block 0."""
+    macs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """Two programs that start together; the stage ends when both have ended."""
 
     name: str
     npu: tuple[NpuWork | LinkWork, ...] = ()
-    pim: tuple[PimWork, ...] = ()
+    pim: tuple[PimWork | PimMatrix, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

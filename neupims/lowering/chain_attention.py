@@ -4,7 +4,8 @@ This is how the published simulator runs attention without PIM (its fused operat
 For each request and head: q, K and V are loaded; q stays in the array while K streams past it (L / count
 vectors); a vector unit takes the softmax; the scores stay, a block of `rows` tokens at a time, while V
 streams past (d / count vectors); the output is stored. The loop over blocks of tokens runs to
-L + rows - 1 and so takes one step more than there are blocks, unless L is one more than their multiple.
+L + rows - 1 and so takes one step more than there are blocks, unless L is one more than their multiple. Every head has
+keys and values of its own.
 """
 
 from dataclasses import dataclass
@@ -112,13 +113,14 @@ def _heads(
 def _fetched(heads: _Heads, attention: StreamAttention, complete: bool) -> list[Access]:
     """q (and k and v of the new token), K and V of each head."""
     parts = 3 if complete else 1
+    ((qkv, _),) = attention.fresh
     column = (heads.column[:, None] + attention.width * np.arange(parts)).ravel()
     row = np.repeat(heads.request, parts)
     fresh = rectangles(row, row + 1, column, column + attention.head_dim)
     old = _of_head(heads, heads.first_row, heads.first_row + heads.cached, attention.head_dim)[heads.full]
     block = heads.first_load[heads.full]
     return [
-        Access(attention.qkv, fresh, np.repeat(heads.first_load, parts)),
+        Access(qkv, fresh, np.repeat(heads.first_load, parts)),
         Access(attention.keys, old, block + 1),
         Access(attention.values, old, block + 2),
     ]

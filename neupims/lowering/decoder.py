@@ -12,6 +12,9 @@ Norm = Literal["layer_norm", "rms_norm"]
 EMBEDDING_KINDS = (("embedding", "embedding", "add"), ("embedding",))
 """Token table with or without learned positions."""
 
+SPECIAL = ("window", "rotated")
+"""Attributes of a sliding window and of heads of which a part is turned."""
+
 
 @dataclass(frozen=True, slots=True)
 class DecoderShape:
@@ -122,6 +125,7 @@ def read_decoder(graph: Graph) -> DecoderShape:
     _check_kinds(graph, inside, (family.block,), f"in block '{block.name}'")
     table, head = before[0].weights[0], after[-2]
     logit = next(operator for operator in inside if operator.kind == "logit")
+    _check_plain(graph, inside)
     linears = [operator for operator in inside if operator.kind == "linear"]
     shape = DecoderShape(
         width=table.shape[1],
@@ -163,6 +167,13 @@ def _check_kinds(graph: Graph, found: list[Operator], allowed: Sequence[tuple[st
         raise ModelError(f"{graph.model}: {where} it has {' '.join(kinds)}; this lowering knows {wanted}")
 
 
+def _check_plain(graph: Graph, operators: list[Operator]) -> None:
+    for operator in operators:
+        special = [name for name, _ in operator.attributes if name in SPECIAL]
+        if special:
+            raise ModelError(f"{graph.model}: '{operator.name}' has a {special[0]}, which this lowering does not know")
+
+
 def _check_shapes(graph: Graph, layers: list[Operator], expected: WeightShapes, bias: bool) -> None:
     for layer, weight in zip(layers, expected, strict=True):
         found = layer.weights[0].shape
@@ -202,18 +213,28 @@ class Shard:
         """Width of k, or of v, on this device."""
         return self.kv_heads * self.head_dim
 
+    @property
+    def qkv_width(self) -> int:
+        """Width of q, k and v side by side."""
+        return self.attention_width + 2 * self.kv_width
 
-def shard(shape: DecoderShape, tp: int, pp: int = 1, *, roofline: bool = False) -> Shard:
+    @property
+    def hidden_width(self) -> int:
+        """Outputs of the first layer of the feed-forward network; gate and up are one."""
+        return (1 + self.gated) * self.ffn
+
+    @property
+    def group(self) -> int:
+        """Query heads that share one head of keys and values."""
+        return self.heads // self.kv_heads
+
+
+def shard(shape: DecoderShape, tp: int, pp: int = 1) -> Shard:
     """Share of one device; with `pp` pipeline stages, the layers of the longest one.
 
-    A `roofline` takes any decoder; arrays and PIM are programmed for those of the GPT-3 family only.
-
     Raises:
-        ModelError: heads or FFN columns cannot be divided by tp, there are more stages than layers, or the device
-            is no roofline and the decoder has what arrays and PIM are not programmed for.
+        ModelError: heads or FFN columns cannot be divided by tp, or there are more stages than layers.
     """
-    if not roofline:
-        _require_plain(shape)
     kv = "heads of keys and values"
     divided = (("heads", shape.heads), (kv, shape.kv_heads), ("columns of the feed-forward layer", shape.ffn))
     for what, count in divided:
@@ -239,15 +260,12 @@ def shard(shape: DecoderShape, tp: int, pp: int = 1, *, roofline: bool = False) 
     )
 
 
-def _require_plain(shape: DecoderShape) -> None:
-    beyond = {
-        f"{shape.heads} heads that share {shape.kv_heads} heads of keys and values": shape.group > 1,
-        "RMS norms": shape.norm == "rms_norm",
-        "rotary positions": shape.rotary,
-        "a gated feed-forward network": shape.gated,
+def beyond_gpt3(part: Shard) -> tuple[str, ...]:
+    """What a decoder has that those of the GPT-3 family have not, in words."""
+    extras = {
+        f"{part.group} query heads for each head of keys and values": part.group > 1,
+        "RMS norms": part.norm == "rms_norm",
+        "rotary positions": part.rotary,
+        "a gated feed-forward network": part.gated,
     }
-    if any(beyond.values()):
-        raise ModelError(
-            f"the model has {', '.join(what for what, there in beyond.items() if there)}; so far only a GPU system "
-            f"runs these, NPU and PIM run models such as gpt3-30b: choose a GPU system such as gpu-a100"
-        )
+    return tuple(what for what, there in extras.items() if there)

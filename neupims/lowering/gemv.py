@@ -27,45 +27,48 @@ class Programs:
 
 
 def logit_programs(kv: KvRows, layer: int, requests: Integers, macs_per_bank: int) -> Programs:
-    """K^T q: for each chunk of heads one GWRITE of q, then a tile for each `banks` tokens.
+    """K^T q: for each member of the groups and chunk of heads one GWRITE of q, then a tile for each `banks` tokens.
 
-    A tile has a result group for each head of its chunk, which reports to that head.
+    A tile has a result group for each head of its chunk, which reports to the member of that head: result block
+    member * heads + head.
     """
     geometry = kv.geometry
     tiles = geometry.key_tiles(kv.lengths[requests])
-    counts = geometry.key_chunks * (1 + tiles)
+    counts = geometry.query_vectors * (1 + tiles)
     owner, position = counting(counts)
-    chunk, entry = np.divmod(position, 1 + tiles[owner])
+    vector, entry = np.divmod(position, 1 + tiles[owner])
+    member, chunk = np.divmod(vector, geometry.key_chunks)
     first_head = chunk * geometry.heads_per_row
-    bank, vector_row = kv.query(requests[owner], chunk)
+    bank, vector_row = kv.query(requests[owner], vector)
     fields = {
         "row": np.where(entry == 0, vector_row, kv.key_row(requests[owner], layer, entry - 1, chunk)),
         "groups": np.minimum(geometry.heads_per_row, geometry.heads - first_head),
         "macs": np.full(len(owner), -(-geometry.head_dim // macs_per_bank)),
-        "block": first_head,
+        "block": member * geometry.heads + first_head,
     }
     return Programs(_instructions(kv.channels[requests][owner], bank, entry == 0, fields), counts)
 
 
 def attend_programs(kv: KvRows, layer: int, requests: Integers, macs_per_bank: int) -> Programs:
-    """S V: for each head and chunk of tokens one GWRITE of scores, then a tile for each `banks` features.
+    """S V: for each query head and chunk of tokens one GWRITE of scores, then a tile for each `banks` features.
 
-    The first GWRITE waits for block 0, the scores; every tile reports to its head.
+    The first GWRITE waits for block 0, the scores; every tile reports to its query head, numbered as in the logits.
     """
     geometry = kv.geometry
     lengths = kv.lengths[requests]
     chunks = geometry.value_chunks(lengths)
-    counts = geometry.heads * chunks * (1 + geometry.value_tiles)
+    counts = geometry.query_heads * chunks * (1 + geometry.value_tiles)
     owner, position = counting(counts)
     vector, entry = np.divmod(position, 1 + geometry.value_tiles)
-    head, chunk = np.divmod(vector, chunks[owner])
+    result, chunk = np.divmod(vector, chunks[owner])
+    head = result % geometry.heads
     tokens = np.minimum(geometry.row_elements, lengths[owner] - chunk * geometry.row_elements)
-    bank, vector_row = kv.scores(requests[owner], head, chunk)
+    bank, vector_row = kv.scores(requests[owner], result, chunk)
     fields = {
         "row": np.where(entry == 0, vector_row, kv.value_row(requests[owner], layer, head, entry - 1, chunk)),
         "groups": np.ones(len(owner), np.int64),
         "macs": -(-tokens // macs_per_bank),
-        "block": head,
+        "block": result,
     }
     programs = Programs(_instructions(kv.channels[requests][owner], bank, entry == 0, fields), counts)
     programs.instructions["gate"][np.cumsum(counts) - counts] = 0
@@ -98,9 +101,9 @@ def score_runs(kv: KvRows, requests: Integers) -> tuple[Integers, ...]:
     geometry = kv.geometry
     lengths = kv.lengths[requests]
     chunks = geometry.value_chunks(lengths)
-    owner, position = counting(geometry.heads * chunks)
-    head, chunk = np.divmod(position, chunks[owner])
-    bank, row = kv.scores(requests[owner], head, chunk)
+    owner, position = counting(geometry.query_heads * chunks)
+    result, chunk = np.divmod(position, chunks[owner])
+    bank, row = kv.scores(requests[owner], result, chunk)
     size = score_bytes(geometry, lengths[owner], chunk)
     return owner, kv.channels[requests][owner], bank, row, -(-size // geometry.burst_bytes)
 

@@ -12,9 +12,13 @@ Integers = NDArray[np.int64]
 class KvGeometry:
     """K and V of `heads` heads in the banks of one channel; a *tile row* is one row index in all banks.
 
+    `group` query heads share a head of keys and values: query head h is member h % group of the group of K and V
+    head h // group. PIM works for one member of all groups after the other, as if each were an attention of its own.
+
     Keys: bank b of tile t holds token banks * t + b; a row holds the keys of as many whole heads as fit.
     Values: bank b of tile t of a head holds feature banks * t + b; a row holds as many tokens as fit.
-    Vectors: q and the scores of a head lie in rows of single banks, from which PIM_GWRITE reads them.
+    Vectors: q and the scores of a query head lie in rows of single banks, from which PIM_GWRITE reads them. A row of
+    q holds one member of each group whose keys share a row.
     """
 
     heads: int
@@ -23,6 +27,17 @@ class KvGeometry:
     row_bytes: int
     burst_bytes: int
     banks: int
+    group: int = 1
+
+    @property
+    def query_heads(self) -> int:
+        """Heads of q, each with scores and an output of its own."""
+        return self.heads * self.group
+
+    @property
+    def query_vectors(self) -> int:
+        """Rows of single banks that q takes."""
+        return self.group * self.key_chunks
 
     @property
     def row_elements(self) -> int:
@@ -70,5 +85,5 @@ class KvGeometry:
         return self.key_rows(lengths) + self.value_rows(lengths)
 
     def vectors(self, lengths: Integers) -> Integers:
-        """Rows of single banks for q and for the scores of all heads."""
-        return self.key_chunks + self.heads * self.value_chunks(lengths)
+        """Rows of single banks for q and for the scores of all query heads."""
+        return self.query_vectors + self.query_heads * self.value_chunks(lengths)

@@ -40,14 +40,14 @@ class KvRows:
         values = self._layer(request, layer) + self.geometry.key_rows(lengths)
         return values + (head * self.geometry.value_tiles + tile) * self.geometry.value_chunks(lengths) + chunk
 
-    def query(self, request: Integers, chunk: Integers | int) -> tuple[Integers, Integers]:
-        """Bank and row of a chunk of q."""
-        return self._vector(self.first_vector[request] + chunk)
+    def query(self, request: Integers, vector: Integers | int) -> tuple[Integers, Integers]:
+        """Bank and row of a part of q: a chunk of heads of one member of their groups (member-major)."""
+        return self._vector(self.first_vector[request] + vector)
 
-    def scores(self, request: Integers, head: Integers, chunk: Integers) -> tuple[Integers, Integers]:
-        """Bank and row of a chunk of the scores of a head."""
-        index = head * self.geometry.value_chunks(self.lengths[request]) + chunk
-        return self._vector(self.first_vector[request] + self.geometry.key_chunks + index)
+    def scores(self, request: Integers, result: Integers, chunk: Integers) -> tuple[Integers, Integers]:
+        """Bank and row of a chunk of the scores of a query head, number member * heads + head."""
+        index = result * self.geometry.value_chunks(self.lengths[request]) + chunk
+        return self._vector(self.first_vector[request] + self.geometry.query_vectors + index)
 
     def _layer(self, request: Integers, layer: int) -> Integers:
         return self.first_row[request] + layer * self.layer_rows[request]
@@ -127,7 +127,7 @@ def _before(values: Integers, channels: Integers) -> Integers:
 
 @dataclass(frozen=True, slots=True)
 class QkvRows:
-    """The output of the QKV GEMM of one layer: q to its vector rows, the new token's K and V to theirs.
+    """q, K and V of the new tokens of one layer: q to its vector rows, K and V to theirs.
 
     Columns are q, K and V of all heads; row r belongs to request r, whose newest token is written.
     """
@@ -139,13 +139,13 @@ class QkvRows:
     def runs(self, rects: Integers, blocks: Integers, write: bool) -> Records:
         """RUNs of the rectangles."""
         geometry = self.kv.geometry
-        width = geometry.heads * geometry.head_dim
-        writers = (self._query, self._key, self._value)[: 3 if self.write_values else 2]
+        queries, width = geometry.query_heads * geometry.head_dim, geometry.heads * geometry.head_dim
+        writers = ((self._query, 0, queries), (self._key, queries, width), (self._value, queries + width, width))
         parts: list[Records] = [np.empty(0, RUN)]
         for rect, block in zip(rects, blocks.tolist(), strict=True):
             first, end, left, right = (int(edge) for edge in rect)
-            for part, writer in enumerate(writers):
-                low, high = max(left - part * width, 0), min(right - part * width, width)
+            for writer, start, size in writers[: 3 if self.write_values else 2]:
+                low, high = max(left - start, 0), min(right - start, size)
                 if low < high:
                     parts.append(writer(np.arange(first, end), low, high, block))
         runs = np.concatenate(parts)
@@ -153,8 +153,8 @@ class QkvRows:
         return runs
 
     def _query(self, request: Integers, low: int, high: int, block: int) -> Records:
-        chunk, column, bursts = self._chunks(low, high)
-        bank, row = self.kv.query(request[:, None], chunk)
+        vector, column, bursts = self._chunks(low, high) if self.kv.geometry.group == 1 else self._members(low, high)
+        bank, row = self.kv.query(request[:, None], vector)
         return pim_runs(self.kv.channels[request][:, None], bank, row, column, bursts, block)
 
     def _key(self, request: Integers, low: int, high: int, block: int) -> Records:
@@ -173,13 +173,30 @@ class QkvRows:
         return pim_runs(self.kv.channels[request][:, None], bank, row, column, 1, block)
 
     def _chunks(self, low: int, high: int) -> tuple[Integers, Integers, Integers]:
-        """Rows that hold numbers [low, high) of q or a key: chunk, first burst, bursts."""
+        """Rows that hold numbers [low, high) of a key, or of q without groups: chunk, first burst, bursts."""
+        chunk, start, end = _pieces(low, high, self.kv.geometry.chunk_elements)
+        return chunk, *self._bursts(start, end)
+
+    def _members(self, low: int, high: int) -> tuple[Integers, Integers, Integers]:
+        """Rows that hold numbers [low, high) of q, head by head: vector, first burst, bursts."""
         geometry = self.kv.geometry
-        size = geometry.chunk_elements
-        chunk = np.arange(low // size, -(-high // size))
-        start = np.maximum(low - chunk * size, 0) * geometry.element_bytes // geometry.burst_bytes
-        end = np.minimum(high - chunk * size, size) * geometry.element_bytes
-        return chunk, start, -(-end // geometry.burst_bytes) - start
+        query_head, start, end = _pieces(low, high, geometry.head_dim)
+        head, member = np.divmod(query_head, geometry.group)
+        chunk, place = np.divmod(head, geometry.heads_per_row)
+        before = place * geometry.head_dim
+        return member * geometry.key_chunks + chunk, *self._bursts(before + start, before + end)
+
+    def _bursts(self, start: Integers, end: Integers) -> tuple[Integers, Integers]:
+        """First burst, and bursts, of numbers start to end - 1 of a row."""
+        size, burst = self.kv.geometry.element_bytes, self.kv.geometry.burst_bytes
+        first = start * size // burst
+        return first, -(-end * size // burst) - first
+
+
+def _pieces(low: int, high: int, size: int) -> tuple[Integers, Integers, Integers]:
+    """Pieces of `size` numbers that [low, high) crosses: number, and first and end inside each."""
+    piece = np.arange(low // size, -(-high // size))
+    return piece, np.maximum(low - piece * size, 0), np.minimum(high - piece * size, size)
 
 
 def pim_runs(

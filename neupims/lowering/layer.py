@@ -16,12 +16,12 @@ from neupims.lowering.kv import KvRows, QkvRows
 from neupims.lowering.memory_map import Activations, LayerPlaces, Linear
 from neupims.lowering.pim_attention import PimAttention, lower_pim_attention
 from neupims.lowering.placement import LinearCache, Placement
-from neupims.lowering.places import Place, TableRows
+from neupims.lowering.places import Columns, Divided, Place, TableRows
 from neupims.lowering.storage import CounterStorage
 from neupims.lowering.stream_attention import StreamAttention, lower_stream_attention
 from neupims.lowering.target import Target
 from neupims.lowering.tiling import Gemm
-from neupims.lowering.vector import CHOSEN, Rows, lower_embedding, lower_rows, lower_sampling
+from neupims.lowering.vector import CHOSEN, NORM_ROWS, Rows, lower_embedding, lower_rows, lower_sampling
 from neupims.request import Batch
 
 Program = tuple[NpuWork | LinkWork, ...]
@@ -63,9 +63,9 @@ class Device:
         return self.placement.region.activations
 
     def norm(self, name: str, tokens: Tokens, source: Place, parameters: Place) -> NpuWork:
-        """Layer norm of each token, to `activations.normed`."""
-        out, rows = self.activations.normed, tokens.rows(self.shard.width)
-        return lower_rows(name, "layer_norm", rows, [source], out, self.target, parameters)
+        """Norm of each token, to `activations.normed`."""
+        kind, out, rows = self.shard.norm, self.activations.normed, tokens.rows(self.shard.width)
+        return lower_rows(name, kind, rows, [source], out, self.target, (parameters, NORM_ROWS[kind]))
 
     def linear(self, name: str, tokens: Tokens, source: Place, weights: Linear, out: Place) -> NpuWork:
         """Linear layer."""
@@ -95,7 +95,7 @@ class Layer:
         return f"{self.tokens.tag}layer{self.index}.{operator}"
 
     def norm(self, operator: str, parameters: Place) -> NpuWork:
-        """Layer norm of the residual stream."""
+        """Norm of the residual stream."""
         return self.device.norm(self.name(operator), self.tokens, self.device.activations.residual, parameters)
 
     def linear(self, operator: str, source: Place, weights: Linear, out: Place) -> NpuWork:
@@ -111,18 +111,30 @@ class Layer:
             lower_rows(self.name(f"{scope}.residual"), "add", rows, inputs, acts.residual, device.target),
         )
 
-    def gelu(self, operator: str) -> NpuWork:
-        """Activation function between fc1 and fc2."""
-        acts, rows = self.device.activations, self.tokens.rows(self.device.shard.ffn)
-        return lower_rows(self.name(operator), "gelu", rows, [acts.hidden], acts.active, self.device.target)
+    def active(self, kind: str, inputs: list[Place]) -> NpuWork:
+        """Activation function between the layers of the feed-forward network."""
+        out, rows = self.device.activations.active, self.tokens.rows(self.device.shard.ffn)
+        return lower_rows(self.name(f"ffn.{kind}"), kind, rows, inputs, out, self.device.target)
+
+    def rotary(self, out: Place) -> Program:
+        """q and k turned by their positions, if they are; the angles of a token are taken to be on chip."""
+        device, shard = self.device, self.device.shard
+        if not shard.rotary:
+            return ()
+        rows, name = self.tokens.rows(shard.attention_width + shard.kv_width), self.name("attention.rotary")
+        return (lower_rows(name, "rotary", rows, [device.activations.qkv], out, device.target),)
 
 
 def qkv_part(layer: Layer) -> Program:
-    """First norm and QKV GEMM."""
-    out = qkv_place(layer.device, layer.index)
+    """First norm, QKV GEMM and rotary positions. What is to be turned stays in the activations before."""
+    device, shard = layer.device, layer.device.shard
+    out = made = qkv_place(device, layer.index)
+    if shard.rotary and out is not device.activations.qkv:
+        made = Divided(device.activations.qkv, out, shard.attention_width + shard.kv_width)
     return (
         layer.norm("attention.norm", layer.places.norm1),
-        layer.linear("attention.qkv", layer.device.activations.normed, layer.places.qkv, out),
+        layer.linear("attention.qkv", device.activations.normed, layer.places.qkv, made),
+        *layer.rotary(out),
     )
 
 
@@ -135,16 +147,31 @@ def qkv_place(device: Device, layer: int) -> Place:
 
 
 def ffn_part(layer: Layer) -> Program:
-    """Projection and its residual, second norm, FC1, GELU, FC2 and its residual."""
+    """Projection and its residual, second norm, feed-forward network and its residual."""
     places, acts = layer.places, layer.device.activations
+    hidden = _gated if layer.device.shard.gated else _plain
     return (
         layer.linear("attention.projection", acts.context, places.projection, acts.branch),
         *layer.residual("attention"),
         layer.norm("ffn.norm", places.norm2),
-        layer.linear("ffn.fc1", acts.normed, places.fc1, acts.hidden),
-        layer.gelu("ffn.gelu"),
-        layer.linear("ffn.fc2", acts.active, places.fc2, acts.branch),
+        *hidden(layer, places, acts),
         *layer.residual("ffn"),
+    )
+
+
+def _plain(layer: Layer, places: LayerPlaces, acts: Activations) -> Program:
+    return (
+        layer.linear("ffn.fc1", acts.normed, places.fc1, acts.hidden),
+        layer.active("gelu", [acts.hidden]),
+        layer.linear("ffn.fc2", acts.active, places.fc2, acts.branch),
+    )
+
+
+def _gated(layer: Layer, places: LayerPlaces, acts: Activations) -> Program:
+    return (
+        layer.linear("ffn.gate_up", acts.normed, places.fc1, acts.hidden),
+        layer.active("swiglu", [acts.hidden, Columns(acts.hidden, layer.device.shard.ffn)]),
+        layer.linear("ffn.down", acts.active, places.fc2, acts.branch),
     )
 
 
@@ -193,12 +220,13 @@ def _streams(layer: Layer, cache: LinearCache) -> StreamAttention:
     return StreamAttention(
         heads=shard.heads,
         head_dim=shard.head_dim,
-        qkv=acts.qkv,
+        fresh=((acts.qkv, shard.qkv_width),),
         keys=cache.keys(layer.index),
         values=cache.values(layer.index),
         context=acts.context,
         lengths=cache.lengths,
         first_row=cache.first_row,
+        group=shard.group,
     )
 
 

@@ -13,7 +13,7 @@ from neupims.isa.address import AddressMap
 from neupims.lowering.decoder import Shard
 from neupims.lowering.geometry import KvGeometry
 from neupims.lowering.places import Panels, RowMajor, WeightBlocks, panels, panels_bytes, round_up
-from neupims.lowering.vector import CHOSEN
+from neupims.lowering.vector import CHOSEN, NORM_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,9 @@ class LayerPlaces:
     projection: Linear
     norm2: RowMajor
     fc1: Linear
+    """Or gate and up, side by side, of a gated network."""
     fc2: Linear
+    """Or down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Activations:
     branch: Panels
     """What is added to the residual: output of the projection or of fc2."""
     hidden: Panels
+    """Output of fc1."""
     active: Panels
     """After the activation function."""
     logits: Panels
@@ -126,19 +129,23 @@ def linear_region(shard: Shard, tokens: int, arrays: SystolicArrays, address: Ad
     layers = tuple(_layer(shard, space) for _ in range(shard.layers))
     embedding = space.weights(shard.width, shard.vocabulary)
     lm_head = embedding if shard.tied else space.weights(shard.width, shard.vocabulary)
-    head = HeadPlaces(embedding, lm_head, space.rows(shard.positions, shard.width), space.rows(2, shard.width))
+    head = HeadPlaces(embedding, lm_head, space.rows(shard.positions, shard.width), _norm(shard, space))
     weights = space.cursor
     activations = _activations(shard, tokens, space)
     return LinearRegion(layers, head, activations, weights, space.cursor - weights)
 
 
+def _norm(shard: Shard, space: Allocator) -> RowMajor:
+    return space.rows(NORM_ROWS[shard.norm], shard.width)
+
+
 def _layer(shard: Shard, space: Allocator) -> LayerPlaces:
     return LayerPlaces(
-        norm1=space.rows(2, shard.width),
-        qkv=space.linear(shard.width, 3 * shard.attention_width, shard.bias),
+        norm1=_norm(shard, space),
+        qkv=space.linear(shard.width, shard.qkv_width, shard.bias),
         projection=space.linear(shard.attention_width, shard.width, shard.bias),
-        norm2=space.rows(2, shard.width),
-        fc1=space.linear(shard.width, shard.ffn, shard.bias),
+        norm2=_norm(shard, space),
+        fc1=space.linear(shard.width, shard.hidden_width, shard.bias),
         fc2=space.linear(shard.ffn, shard.width, shard.bias),
     )
 
@@ -147,10 +154,10 @@ def _activations(shard: Shard, tokens: int, space: Allocator) -> Activations:
     return Activations(
         residual=space.activations(tokens, shard.width),
         normed=space.activations(tokens, shard.width),
-        qkv=space.activations(tokens, 3 * shard.attention_width),
+        qkv=space.activations(tokens, shard.qkv_width),
         context=space.activations(tokens, shard.attention_width),
         branch=space.activations(tokens, shard.width),
-        hidden=space.activations(tokens, shard.ffn),
+        hidden=space.activations(tokens, shard.hidden_width),
         active=space.activations(tokens, shard.ffn),
         logits=space.activations(tokens, shard.vocabulary),
         chosen=space.rows(tokens, CHOSEN),
@@ -173,8 +180,9 @@ def address_map(memory: MemorySpec, rows: int | None = None) -> AddressMap:
 
 def kv_geometry(shard: Shard, memory: MemorySpec) -> KvGeometry:
     """Layout of keys and values in the banks of a channel."""
-    org = memory.organization
-    return KvGeometry(shard.heads, shard.head_dim, shard.element_bytes, org.row_bytes, org.burst_bytes, org.banks)
+    org, size = memory.organization, shard.element_bytes
+    row = (org.row_bytes, org.burst_bytes, org.banks)
+    return KvGeometry(shard.kv_heads, shard.head_dim, size, *row, group=shard.group)
 
 
 def stripe_row_bytes(memory: MemorySpec) -> int:

@@ -52,19 +52,19 @@ def lower_pim_attention(
     rows = zip(batch, kv.channels[requests].tolist(), logit.split(), attend.split(), *writes, strict=True)
     return PimWork(
         name=name,
-        heads=geometry.heads,
+        heads=geometry.query_heads,
         head_dim=geometry.head_dim,
         requests=tuple(
             PimRequest(request.id, channel, request.length, k, v, scores, output)
             for request, channel, k, v, scores, output in rows
         ),
-        macs=attention_macs(geometry.heads, geometry.head_dim, kv.lengths[requests]),
+        macs=attention_macs(geometry.query_heads, geometry.head_dim, kv.lengths[requests]),
         tiles_apart=tiles_apart,
     )
 
 
 def attention_macs(heads: int, head_dim: int, lengths: Integers) -> int:
-    """Multiply-accumulates of logits and attends of one token for each context length."""
+    """Multiply-accumulates of logits and attends of one token of `heads` query heads for each context length."""
     return 2 * heads * head_dim * int(lengths.sum())
 
 
@@ -92,7 +92,7 @@ def _score_writes(kv: KvRows, requests: Integers) -> list[Records]:
 
 def _context_writes(requests: Integers, attention: PimAttention) -> list[Records]:
     """Attention output of each request to the input of the projection."""
-    width = attention.kv.geometry.heads * attention.kv.geometry.head_dim
+    width = attention.kv.geometry.query_heads * attention.kv.geometry.head_dim
     rects = rectangles(requests, requests + 1, 0, width)
     runs = attention.context.runs(rects, np.arange(len(requests)), True)
     owner = runs["block"].astype(np.int64)
@@ -108,7 +108,7 @@ def _published_writes(
     With several chunks of tokens the published simulator writes each head once for each of its tiles.
     """
     lengths, geometry = kv.lengths[requests], kv.geometry
-    heads, size = geometry.heads, geometry.element_bytes
+    heads, size = geometry.query_heads, geometry.element_bytes
     scores = _by_result(storage, np.repeat(lengths * size, heads), heads)
     written = np.full(len(requests), complete) | (geometry.value_chunks(lengths) > 1)
     results = heads if complete else heads * geometry.value_tiles

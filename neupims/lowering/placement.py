@@ -85,7 +85,7 @@ def place(
 def _linear(shard: Shard, requests: Sequence[Request], tokens: int, npu: NpuSpec, memory: MemorySpec) -> Placement:
     address, align = address_map(memory), stripe_row_bytes(memory)
     region = linear_region(shard, tokens, npu.arrays, address, align)
-    cache = LinearCache(address, region.bytes, shard.attention_width, shard.element_bytes, align, _lengths(requests))
+    cache = LinearCache(address, region.bytes, shard.kv_width, shard.element_bytes, align, _lengths(requests))
     size = 2 * shard.layers * cache.matrix_bytes
     check_device(_demand(shard, region, size, len(requests)), memory.organization)
     return Placement(region, cache, address)

@@ -218,3 +218,33 @@ class Gathered:
         owner, step = counting(rects[:, 1] - rects[:, 0])
         row = self.rows[rects[owner, 0] + step]
         return self.place.runs(rectangles(row, row + 1, *rects[owner, 2:].T), blocks[owner], write)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Columns `first` and on of another place."""
+
+    place: Place
+    first: int
+
+    def runs(self, rects: Integers, blocks: Integers, write: bool) -> Records:
+        """RUNs of the rectangles."""
+        return self.place.runs(rects + np.array([0, 0, self.first, self.first]), blocks, write)
+
+
+@dataclass(frozen=True, slots=True)
+class Divided:
+    """A matrix whose first `border` columns are those of one place, and the others those of another."""
+
+    left: Place
+    right: Place
+    border: int
+
+    def runs(self, rects: Integers, blocks: Integers, write: bool) -> Records:
+        """RUNs of the rectangles; those on both sides of the border are cut there."""
+        left, right = rects.copy(), rects.copy()
+        left[:, 3], right[:, 2] = np.minimum(rects[:, 3], self.border), np.maximum(rects[:, 2], self.border)
+        sides = ((self.left, left), (self.right, right))
+        inside = [(place, side, side[:, 2] < side[:, 3]) for place, side in sides]
+        runs = np.concatenate([place.runs(side[there], blocks[there], write) for place, side, there in inside])
+        return runs[np.argsort(runs["block"], kind="stable")]

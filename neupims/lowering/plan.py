@@ -6,14 +6,14 @@ from functools import partial
 
 import numpy as np
 
-from neupims.errors import ConfigError
+from neupims.errors import ConfigError, ModelError
 from neupims.hardware.memory import MemorySpec
 from neupims.hardware.npu import NpuSpec
 from neupims.hardware.system import SystemSpec
 from neupims.isa.counter import RunningCounter
 from neupims.isa.outline import Outline, Part, StageOutline
 from neupims.isa.work import PimWork, Plan, Stage
-from neupims.lowering.decoder import DecoderShape, Shard, shard
+from neupims.lowering.decoder import DecoderShape, Shard, beyond_gpt3, shard
 from neupims.lowering.kv import KvRows
 from neupims.lowering.layer import (
     NPU_ATTENTION,
@@ -63,7 +63,8 @@ def lower_decode(
         waiting: Requests of other micro-batches, whose KV cache lies on the same devices.
 
     Raises:
-        ModelError: the model cannot be divided like this.
+        ModelError: the model cannot be divided like this, or the system follows the published simulator in what it
+            does for models of the GPT-3 family alone.
         ConfigError: the system has no NPU.
         CapacityError: the batch does not fit.
     """
@@ -109,6 +110,7 @@ def build_device(
 ) -> Device:
     """Place a model's share, `tokens` tokens of activations and the cache of the requests."""
     npu, memory = npu_of(system)
+    _require_published(part, system)
     if npu.element_bytes != part.element_bytes:
         raise ConfigError(
             f"{system.name}: processor.element_bytes is {npu.element_bytes}, but the model's numbers have "
@@ -119,6 +121,17 @@ def build_device(
     rate = memory.bandwidth_gb_s / npu.clock_ghz
     target = Target(npu, system.policy, _storage(system, part, memory), rate, cost, tp)
     return Device(part, placement, target, system.pim.macs_per_bank if system.pim else 0)
+
+
+def _require_published(part: Shard, system: SystemSpec) -> None:
+    policy, beyond = system.policy, beyond_gpt3(part)
+    follows = {"attention: chain": policy.attention == "chain", "addresses: counter": policy.addresses == "counter"}
+    if beyond and any(follows.values()):
+        setting = next(name for name, there in follows.items() if there)
+        raise ModelError(
+            f"{system.name}: policy.{setting} is as in the published simulator, which runs models such as gpt3-30b; "
+            f"this one has {', '.join(beyond)}: choose a system such as neupims, npu-pim or npu-only"
+        )
 
 
 CACHES = {

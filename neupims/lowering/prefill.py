@@ -50,10 +50,12 @@ def lower_prefill(
 def _block(device: Device, lengths: Integers) -> Program:
     acts, shape = device.activations, device.shard
     layer = Layer(device, 0, Tokens(0, int(lengths.sum())))
-    attention = PromptAttention(shape.heads, shape.head_dim, acts.qkv, acts.context, _cache(device, lengths), lengths)
+    cache, dims = _cache(device, lengths), (shape.heads, shape.head_dim)
+    attention = PromptAttention(*dims, acts.qkv, acts.context, cache, lengths, shape.group)
     return (
         layer.norm("attention.norm", layer.places.norm1),
         layer.linear("attention.qkv", acts.normed, layer.places.qkv, acts.qkv),
+        *layer.rotary(acts.qkv),
         lower_prompt_attention(layer.name("attention"), attention, device.target),
         *ffn_part(layer),
     )
@@ -61,7 +63,7 @@ def _block(device: Device, lengths: Integers) -> Program:
 
 def _cache(device: Device, lengths: Integers) -> tuple[Access, ...]:
     """K and V of each prompt, as one store."""
-    cache, width, index = device.placement.cache, device.shard.attention_width, np.arange(len(lengths))
+    cache, width, index = device.placement.cache, device.shard.kv_width, np.arange(len(lengths))
     if isinstance(cache, KvRows):
         return (Access(PromptRows(cache, 0), rectangles(index, index + 1, 0, 2 * lengths * width), index),)
     rows = rectangles(cache.first_row, cache.first_row + lengths, 0, width)

@@ -22,14 +22,16 @@ class PromptAttention:
     """What the attention of one layer reads and writes; tokens of all prompts follow each other."""
 
     heads: int
+    """Heads of queries; `group` of them share a head of keys and values."""
     head_dim: int
     qkv: Place
-    """[tokens, 3 * heads * head_dim]."""
+    """[tokens, (heads + 2 * heads / group) * head_dim]."""
     context: Place
     """[tokens, heads * head_dim]."""
     cache: tuple[Access, ...]
     """K and V of prompt i as block i."""
     lengths: Integers
+    group: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def lower_prompt_attention(name: str, attention: PromptAttention, target: Target
     lengths, size = attention.lengths, target.element_bytes
     width, index = attention.heads * attention.head_dim, np.arange(len(lengths))
     end = np.cumsum(lengths)
-    fetched = Access(attention.qkv, rectangles(end - lengths, end, 0, 3 * width), index)
+    fetched = Access(attention.qkv, rectangles(end - lengths, end, 0, width + 2 * width // attention.group), index)
     taken = block_bytes([fetched], len(lengths), size)
     _check(taken, lengths, target.npu)
     parts = [_steps(length, attention, target.npu) for length in lengths.tolist()]

@@ -79,7 +79,7 @@ def lower_roofline(
         ModelError: the model cannot be divided like this.
         CapacityError: weights and KV cache do not fit into `memory_bytes`.
     """
-    part = shard(shape, tp, pp, roofline=True)
+    part = shard(shape, tp, pp)
     held = [request.length for request in (*batch, *waiting)] + [chunk.length for chunk in chunks]
     _check(part, held, memory_bytes)
     step = _Step(part, tuple(request.length for request in batch), tuple(chunks), tp if all_reduce else 1)
@@ -116,7 +116,7 @@ def _layer(step: _Step) -> Works:
     reduce = tokens * width * size
     return (
         _norm(part, "layer0.attention.norm", tokens),
-        _gemm("layer0.attention.qkv", tokens, width, attention + 2 * part.kv_width, size),
+        _gemm("layer0.attention.qkv", tokens, width, part.qkv_width, size),
         *_rotary(step),
         *_attention(step),
         _gemm("layer0.attention.projection", tokens, attention, width, size),
@@ -164,7 +164,7 @@ def _plain_ffn(part: Shard, tokens: int) -> Works:
 def _gated_ffn(part: Shard, tokens: int) -> Works:
     bytes_ = tokens * part.ffn * part.element_bytes
     return (
-        _gemm("layer0.ffn.gate_up", tokens, part.width, 2 * part.ffn, part.element_bytes),
+        _gemm("layer0.ffn.gate_up", tokens, part.width, part.hidden_width, part.element_bytes),
         RooflineWork("layer0.ffn.swiglu", "swiglu", 0, 2 * bytes_, bytes_, SWIGLU_OPS * tokens * part.ffn),
         _gemm("layer0.ffn.down", tokens, part.ffn, part.width, part.element_bytes),
     )

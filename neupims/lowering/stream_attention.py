@@ -1,7 +1,8 @@
-"""Decode attention on the NPU: K and V of each request are streamed from memory past one query.
+"""Decode attention on the NPU: K and V of each request are streamed from memory past its queries.
 
-On the arrays K^T and V are stationary blocks and one vector streams past each, so a wave of blocks, one
-in each array, takes its preload. All heads of a request follow each other, requests in batch order.
+On the arrays K^T and V are stationary blocks; the vectors of the query heads that share them stream past each. They
+are few, so a wave of blocks, one in each array, takes its preload. All heads of a request follow each other, requests
+in batch order.
 """
 
 from dataclasses import dataclass
@@ -25,22 +26,29 @@ class StreamAttention:
     """What the attention of one layer reads and writes. Arrays have an entry for each request of the batch."""
 
     heads: int
+    """Heads of queries; `group` of them share a head of keys and values."""
     head_dim: int
-    qkv: Place
-    """[tokens, 3 * heads * head_dim]: what the QKV GEMM leaves for the new tokens."""
+    fresh: tuple[tuple[Place, int], ...]
+    """q, k and v of the new tokens, in one matrix or in several: [tokens, width] each."""
     keys: Place
-    """[tokens of all requests, heads * head_dim]; the same for values."""
+    """[tokens of all requests, heads / group * head_dim]; the same for values."""
     values: Place
     context: Place
     """[tokens, heads * head_dim], the input of the projection."""
     lengths: Integers
     first_row: Integers
     """Row of the first token of each request in keys and values."""
+    group: int = 1
+
+    @property
+    def kv_heads(self) -> int:
+        """Heads of keys, and of values."""
+        return self.heads // self.group
 
     @property
     def width(self) -> int:
         """Numbers in one key."""
-        return self.heads * self.head_dim
+        return self.kv_heads * self.head_dim
 
 
 def softmax_cycles(elements: int, units: VectorUnits) -> int:
@@ -92,7 +100,7 @@ def lower_stream_attention(name: str, tokens: tuple[int, int], attention: Stream
     fetched = _fetched(tokens, attention, order)
     size = target.element_bytes
     early = np.ones(order.loads, np.bool_)
-    early[fetched[0].blocks] = False
+    early[fetched[0].blocks] = False  # q, k and v of a chunk are one load
     return NpuWork(
         name=name,
         kind="attention",
@@ -110,8 +118,8 @@ def _order(tokens: tuple[int, int], lengths: Integers, attention: StreamAttentio
     opens = np.zeros(len(lengths), np.int64)
     opens[first - tokens[0]] = 1
     arrays = npu.arrays
-    keys = attention.heads * -(-lengths // arrays.columns) * -(-attention.head_dim // arrays.rows)
-    values = attention.heads * -(-lengths // arrays.rows) * -(-attention.head_dim // arrays.columns)
+    keys = attention.kv_heads * -(-lengths // arrays.columns) * -(-attention.head_dim // arrays.rows)
+    values = attention.kv_heads * -(-lengths // arrays.rows) * -(-attention.head_dim // arrays.columns)
     return _Order(
         old=lengths - 1,
         opens=opens,
@@ -126,13 +134,13 @@ def _fetched(tokens: tuple[int, int], attention: StreamAttention, order: _Order)
     """q, k and v of the new tokens, chunk by chunk; K and V of older ones, request by request."""
     opening = np.flatnonzero(order.opens)
     edges = tokens[0] + np.append(opening, len(order.opens))
-    fresh = rectangles(edges[:-1], edges[1:], 0, 3 * attention.width)
+    fresh = [(place, rectangles(edges[:-1], edges[1:], 0, width)) for place, width in attention.fresh]
     cached = np.flatnonzero(order.cached)
     first = attention.first_row[slice(*tokens)][cached]
     old = rectangles(first, first + order.old[cached], 0, attention.width)
     block = (order.first_load + order.opens)[cached]
     return [
-        Access(attention.qkv, fresh, order.first_load[opening]),
+        *(Access(place, rects, order.first_load[opening]) for place, rects in fresh),
         Access(attention.keys, old, block),
         Access(attention.values, old, block + 1),
     ]
@@ -140,11 +148,11 @@ def _fetched(tokens: tuple[int, int], attention: StreamAttention, order: _Order)
 
 def _stored(tokens: tuple[int, int], attention: StreamAttention, order: _Order) -> list[Access]:
     """Output of a chunk, and K and V of its new tokens to the cache, after its last step."""
-    request = np.arange(*tokens)
+    request, output = np.arange(*tokens), attention.heads * attention.head_dim
     newest = attention.first_row[slice(*tokens)] + order.old
     row = rectangles(newest, newest + 1, 0, attention.width)
     return [
-        Access(attention.context, rectangles(request, request + 1, 0, attention.width), order.chunk),
+        Access(attention.context, rectangles(request, request + 1, 0, output), order.chunk),
         Access(attention.keys, row, order.chunk),
         Access(attention.values, row, order.chunk),
     ]
@@ -164,7 +172,7 @@ def _steps(
     rows_per_unit = -(-attention.heads // npu.vector.count)
     softmax = rows_per_unit * np.array([softmax_cycles(length, npu.vector) for length in lengths.tolist()])
     steps = np.zeros(len(owner), STEP)
-    steps["stream"] = 1
+    steps["stream"] = attention.group
     steps["preload"] = np.where(
         wave == order.key_waves[owner], np.maximum(npu.arrays.rows, softmax[owner]), npu.arrays.rows
     )
@@ -177,6 +185,7 @@ def _free(steps: Records, order: _Order, sizes: list[Integers], fetched: list[Ac
     """K is free after its last wave, V after the request, the new tokens after their chunk."""
     cached = order.cached > 0
     last_key = order.last_step - order.value_waves
-    until = (order.last_step[order.closes > 0], last_key[cached], order.last_step[cached])
+    chunks = [order.last_step[order.closes > 0]] * (len(fetched) - 2)
+    until = (*chunks, last_key[cached], order.last_step[cached])
     for step, size, access in zip(until, sizes, fetched, strict=True):
         np.add.at(steps["frees"], step, size[access.blocks])

@@ -1,4 +1,6 @@
-"""Operators on the vector units: norms, residuals, activations, embedding, sampling. One row is one token."""
+"""Operators on the vector units: norms, rotary positions, residuals, activations, embedding, sampling. One row is one
+token.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,6 +9,7 @@ import numpy as np
 
 from neupims.hardware.npu import NpuSpec
 from neupims.isa.work import STEP, NpuWork
+from neupims.lowering.decoder import Norm
 from neupims.lowering.places import Integers, Place, rectangles, round_up
 from neupims.lowering.storage import Access, block_bytes, loads, stores
 from neupims.lowering.target import Target
@@ -15,8 +18,14 @@ from neupims.lowering.tiling import blocks
 STEPS_AT_LEAST = 4
 """Steps into which even a small batch is cut, so that loads, compute and stores overlap."""
 
-OPS_PER_ELEMENT = {"layer_norm": 7, "add": 1, "gelu": 9, "embedding": 1, "softmax": 5}
+OPS_PER_ELEMENT = {
+    **{"layer_norm": 7, "add": 1, "gelu": 9, "embedding": 1, "softmax": 5},
+    **{"rms_norm": 4, "rotary": 3, "swiglu": 5},  # swiglu: silu, and the product with the other half
+}
 """Operations per element, as the operator graph counts them."""
+
+NORM_ROWS: dict[Norm, int] = {"layer_norm": 2, "rms_norm": 1}
+"""Rows of parameters: gain and bias, or gain alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +63,11 @@ def lower_rows(
     inputs: Sequence[Place],
     out: Place,
     target: Target,
-    parameters: Place | None = None,
+    parameters: tuple[Place, int] | None = None,
 ) -> NpuWork:
     """An operator whose token t reads row t of each input and writes row t of `out`.
 
-    `parameters` is a 2 x elements matrix (gain and bias of a norm) that is read once.
+    `parameters` are a matrix and its rows (gain and bias of a norm, say), `elements` wide, that is read once.
     """
     first, end = row_chunks(rows, target.npu)
     rects = rectangles(first, end, 0, rows.elements)
@@ -80,7 +89,7 @@ def lower_embedding(
         here = lines >= 0
         accesses.append(Access(place, rectangles(lines[here], lines[here] + 1, 0, rows.elements), chunk[here]))
     stored = Access(out, rectangles(first, end, 0, rows.elements), np.arange(len(first)))
-    made = _assemble(name, "embedding", rows, accesses, stored, target, None)
+    made = _assemble(name, "embedding", rows, accesses, stored, target)
     return replace(made, other_ops=(2 * len(table) - 1) * made.other_ops)
 
 
@@ -89,7 +98,7 @@ def lower_sampling(name: str, rows: Rows, logits: Place, chosen: Place, target: 
     first, end = row_chunks(rows, target.npu)
     fetched = Access(logits, rectangles(first, end, 0, rows.elements), np.arange(len(first)))
     stored = Access(chosen, rectangles(first, end, 0, CHOSEN), np.arange(len(first)))
-    return _assemble(name, "softmax", rows, [fetched], stored, target, None)
+    return _assemble(name, "softmax", rows, [fetched], stored, target)
 
 
 CHOSEN = 4
@@ -103,7 +112,7 @@ def _assemble(
     accesses: Sequence[Access],
     stored: Access,
     target: Target,
-    parameters: Place | None,
+    parameters: tuple[Place, int] | None = None,
 ) -> NpuWork:
     size, count = target.element_bytes, len(stored.blocks)
     steps = np.zeros(count, STEP)
@@ -117,11 +126,13 @@ def _assemble(
     ]
     early = np.zeros(int(wanted[-1]), np.bool_)
     if parameters is not None:
-        both = rectangles(np.arange(2), np.arange(1, 3), 0, rows.elements)
-        steps["frees"][-1] += 2 * rows.elements * size
-        early = np.append([True, True], early)
-        accesses = [Access(parameters, both, np.arange(2)), *(_later(access) for access in accesses)]
-    steps["loads"] = wanted + 2 * (parameters is not None)
+        place, lines = parameters[0], np.arange(parameters[1])
+        steps["frees"][-1] += len(lines) * rows.elements * size
+        steps["loads"] = len(lines)
+        early = np.append(np.ones(len(lines), np.bool_), early)
+        rects = rectangles(lines, lines + 1, 0, rows.elements)
+        accesses = [Access(place, rects, lines), *(_later(access, len(lines)) for access in accesses)]
+    steps["loads"] += wanted
     return NpuWork(
         name=name,
         kind=kind,
@@ -133,5 +144,5 @@ def _assemble(
     )
 
 
-def _later(access: Access) -> Access:
-    return Access(access.place, access.rects, access.blocks + 2)
+def _later(access: Access, blocks: int) -> Access:
+    return Access(access.place, access.rects, access.blocks + blocks)

@@ -56,7 +56,7 @@ class VectorSteps:
         self._core, self._rows = core, work.steps["rows"]
         elements, which = np.unique(work.steps["stream"], return_inverse=True)
         size = core.npu.element_bytes
-        each = [row_latency(work.kind, int(n), core.npu.vector, size) for n in elements]
+        each = [work.turns * row_latency(work.kind, int(n), core.npu.vector, size) for n in elements]
         self._latency = np.array(each, np.int64)[which] if each else np.empty(0, np.int64)
         self._in_order = core.npu.vector.order == "program"
         self._next_start = self._next_end = 0

@@ -34,6 +34,19 @@ def tree_steps(elements: int, lanes: int) -> int:
     return total
 
 
+def _each(adds: int = 0, multiplies: int = 0, exponentials: int = 0) -> Formula:
+    """Operations on each element."""
+    return lambda v, it, tree: it * (adds * v.add + multiplies * v.multiply + exponentials * v.exponential)
+
+
+def _reduction(v: VectorUnits, it: int, tree: int) -> int:
+    return tree * v.tree_step
+
+
+def _rms_norm(v: VectorUnits, it: int, tree: int) -> int:
+    return tree * v.tree_step + v.scalar_multiply + v.scalar_sqrt + 3 * it * v.multiply
+
+
 def _layer_norm(v: VectorUnits, it: int, tree: int) -> int:
     scalars = 2 * v.scalar_multiply + v.scalar_sqrt
     return 2 * tree * v.tree_step + scalars + it * (2 * v.add + 3 * v.multiply)
@@ -47,6 +60,33 @@ FORMULAS: dict[str, Formula] = {
     "embedding": lambda v, it, tree: it * v.add,
     "attention": lambda v, it, tree: it * (v.add + v.multiply) + tree * v.tree_step,
     "partial_sum": lambda v, it, tree: it * v.add,
+    "rms_norm": _rms_norm,
+    "group_norm": _layer_norm,
+    "batch_norm": _each(adds=1, multiplies=1),
+    "rotary": _each(adds=1, multiplies=2),
+    "silu": _each(adds=1, multiplies=1, exponentials=1),
+    "swiglu": _each(adds=1, multiplies=2, exponentials=1),
+    "quick_gelu": _each(adds=1, multiplies=2, exponentials=1),
+    "sigmoid": _each(adds=1, multiplies=1, exponentials=1),
+    "tanh": _each(adds=2, multiplies=1, exponentials=1),
+    "softplus": _each(adds=1, exponentials=2),
+    "elu": _each(adds=1, exponentials=1),
+    "hard_swish": _each(adds=2, multiplies=2),
+    **dict.fromkeys(("exp", "log", "sqrt", "rsqrt", "sin", "cos", "erf", "power"), _each(exponentials=1)),
+    **dict.fromkeys(("mul", "div", "square", "reciprocal"), _each(multiplies=1)),
+    **dict.fromkeys(("sub", "maximum", "minimum", "compare", "where", "relu", "abs", "neg", "sign"), _each(adds=1)),
+    **dict.fromkeys(("relu6", "clip", "round"), _each(adds=2)),
+    **dict.fromkeys(("leaky_relu", "hard_sigmoid"), _each(adds=1, multiplies=1)),
+    **dict.fromkeys(("sum", "mean", "max", "min", "argmax"), _reduction),
+    "variance": lambda v, it, tree: 2 * tree * v.tree_step + it * (v.add + v.multiply),
+    "cumsum": _each(adds=1),
+    "scan": _each(adds=1, multiplies=1),
+    "selective_scan": _each(adds=2, multiplies=4, exponentials=1),
+    **dict.fromkeys(("avg_pool", "max_pool", "interpolate", "message_passing"), _each(adds=1)),
+    **dict.fromkeys(("top_k", "sort", "fft", "cholesky", "eigen", "triangular_solve"), _each(adds=1)),
+    **dict.fromkeys(("conv", "conv_transposed", "causal_conv", "matmul", "linear", "expert_linear"), _each(adds=1)),
+    **dict.fromkeys(("logit", "attend"), _each(adds=1)),
+    **dict.fromkeys(("copy", "gather", "scatter", "concat", "pad", "repeat", "roll", "last"), _each()),
 }
 """Cycles of one row. `embedding` adds the position; `attention` is a dot product; `partial_sum` adds results of PIM."""
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from rich.table import Table
 
-from neupims.isa.work import LinkWork, NpuWork, PimWork, Plan
+from neupims.isa.work import LinkWork, NpuWork, PimMatrix, PimWork, Plan
 from neupims.reports.table import ABSENT, count, plain_table
 
 NUMBERS = {"steps": "", "macs": "", "bytes_read": "B", "bytes_written": "B"}
@@ -39,7 +39,7 @@ def plan_table(plan: Plan) -> Table:
     return table
 
 
-def _row(work: NpuWork | LinkWork | PimWork) -> dict[str, Any]:
+def _row(work: NpuWork | LinkWork | PimWork | PimMatrix) -> dict[str, Any]:
     match work:
         case NpuWork():
             return _npu(work)
@@ -48,6 +48,8 @@ def _row(work: NpuWork | LinkWork | PimWork) -> dict[str, Any]:
             return {"unit": "link", "kind": work.kind, "steps": None, "macs": None, **sizes}
         case PimWork():
             return _pim(work)
+        case PimMatrix():
+            return _matrix(work)
 
 
 def _npu(work: NpuWork) -> dict[str, Any]:
@@ -59,6 +61,18 @@ def _npu(work: NpuWork) -> dict[str, Any]:
         "bytes_read": int(work.loads.bytes.sum()),
         "bytes_written": int(work.stores.bytes.sum()),
         "dataflow": work.dataflow if work.unit == "array" else None,
+    }
+
+
+def _matrix(work: PimMatrix) -> dict[str, Any]:
+    return {
+        "unit": "pim",
+        "kind": work.kind,
+        "steps": sum(len(program) for program in work.vectors),
+        "macs": work.macs,
+        "bytes_read": None,
+        "bytes_written": None,
+        "vectors": len(work.vectors),
     }
 
 

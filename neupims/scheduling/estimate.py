@@ -16,15 +16,18 @@ class AttentionShape:
     """Heads on one device and the rows and banks that their keys and values are spread over."""
 
     heads: int
+    """Heads of keys and values."""
     head_dim: int
     row_elements: int = 512
     """Numbers in one row of a bank."""
     banks: int = 32
     """Banks of a channel."""
+    group: int = 1
+    """Query heads that share a head of keys and values."""
 
     @property
     def width(self) -> int:
-        """Numbers in one key, E / TP."""
+        """Numbers in one key, E / TP without groups."""
         return self.heads * self.head_dim
 
 
@@ -42,16 +45,17 @@ PAPER_COSTS = TileCosts(gwrite=100, logit_tile=184, attend_tile=184)
 
 
 def attention_estimate(shape: AttentionShape, costs: TileCosts) -> Estimate:
-    """est(L) = ceil(E/P) (gwrite + ceil(L/B) logit_tile) + ceil(L/P) H (gwrite + ceil(d/B) attend_tile).
+    """est(L) = G (ceil(E/P) (gwrite + ceil(L/B) logit_tile) + ceil(L/P) H (gwrite + ceil(d/B) attend_tile)).
 
-    P numbers in a row, B banks in a channel; E, H and d of one device.
+    P numbers in a row, B banks in a channel; E, H and d of one device: width of a key, heads of keys and values, and
+    numbers in a head; G query heads share one of H.
     """
     chunks = -(-shape.width // shape.row_elements)
     head = costs.gwrite + -(-shape.head_dim // shape.banks) * costs.attend_tile
 
     def estimate(length: int) -> int:
         logit = chunks * (costs.gwrite + -(-length // shape.banks) * costs.logit_tile)
-        return logit + -(-length // shape.row_elements) * shape.heads * head
+        return shape.group * (logit + -(-length // shape.row_elements) * shape.heads * head)
 
     return estimate
 

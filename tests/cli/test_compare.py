@@ -151,3 +151,13 @@ def test_wrong_usage_is_exit_2(neupims, library, args, sentence):
     result = neupims("compare", *args)
     assert (result.code, result.out) == (2, "")
     assert sentence in " ".join(result.err.replace("│", " ").split())
+
+
+def test_llama_runs_on_all_four_systems(neupims):
+    command = ["compare", "--model", "llama-2-7b", "--layers", 1, "--batch", 8, "--tp", 8, "--length", 100, "--json"]
+    result = neupims(*command)
+    assert (result.code, result.err) == (0, "")
+    assert [run["system"] for run in result.json["runs"]] == FOUR
+    (macs,) = {sum(operator["macs"] for operator in run["operators"]) for run in result.json["runs"]}
+    weights = 4 * 4096 * 4096 + 3 * 4096 * 11008
+    assert 8 * macs == 8 * weights + 8 * 2 * 4096 * 100

@@ -189,3 +189,56 @@ def test_the_published_blocked_controller_refuses_interleaving():
     with pytest.raises(ConfigError) as caught:
         simulate(system, load_model("gpt3-7b"), batch, tp=8, layers=1, interleaving="on")
     assert str(caught.value) == sentence
+
+
+# Llama --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def llama() -> Model:
+    """Llama 3 with two layers of 8 query heads on 4 heads of keys and values."""
+    options = {"layers": 2, "width": 512, "heads": 8, "kv_heads": 4, "hidden": 1024, "vocabulary": 2000}
+    return load_model("llama-3-8b", options=options)
+
+
+@pytest.mark.parametrize("interleaving", ["off", "on"])
+@pytest.mark.parametrize("name", ["npu-only", "npu-pim", "neupims"])
+@pytest.mark.parametrize("tp", [1, 2])
+def test_llama_does_the_macs_of_its_graph_everywhere(name: str, interleaving: str, tp: int, llama: Model) -> None:
+    run = simulate(load_system(name), llama, BATCH, tp=tp, unroll=True, interleaving=interleaving)
+    assert run.interleaving == interleaving
+    assert tp * sum(operator.macs for operator in run.operators) == llama.decode(LENGTHS).macs
+    names = {".".join(operator.name.split("@")[0].split(".")[-2:]) for operator in run.operators}
+    assert {"attention.rotary", "ffn.gate_up", "ffn.swiglu", "ffn.down"} <= names
+
+
+@pytest.mark.parametrize("name", ["npu-only", "npu-pim", "neupims"])
+def test_engines_agree_on_grouped_queries(name: str) -> None:
+    options = {"layers": 1, "width": 128, "heads": 2, "kv_heads": 1, "hidden": 128, "vocabulary": 128}
+    system, model = load_system(name, ["memory.organization.channels=2"]), load_model("llama-3-8b", options=options)
+    engines: tuple[Engine, ...] = ("fast", "plain", "reference")
+    fast, plain, reference = (simulate(system, model, BATCH[:2], layers=1, engine=engine) for engine in engines)
+    assert same(fast, plain)
+    assert same(plain, reference)
+
+
+@pytest.mark.parametrize("name", ["npu-only", "npu-pim", "neupims"])
+def test_layers_of_llama_repeat(name: str, llama: Model) -> None:
+    repeated, unrolled = (simulate(load_system(name), llama, BATCH, unroll=unroll) for unroll in (False, True))
+    assert repeated.iteration_ps == pytest.approx(unrolled.iteration_ps, rel=EXTRAPOLATION)
+
+
+def test_micro_batches_of_llama_go_through_the_layers_of_a_device(llama: Model) -> None:
+    run = simulate(load_system("neupims"), llama, BATCH, tp=2, pp=2, layers=2)
+    (layer,) = llama.decode(LENGTHS).blocks
+    assert 2 * sum(operator.macs for operator in run.operators) == layer.macs
+
+
+def test_passes_of_pim_follow_the_query_heads_and_not_the_cache() -> None:
+    """The same 8 query heads on 8, 4 and 2 heads of keys and values read as many rows of values."""
+    options = {"layers": 1, "width": 512, "heads": 8, "hidden": 512, "vocabulary": 128}
+    models = [load_model("llama-3-8b", options={**options, "kv_heads": heads}) for heads in (8, 4, 2)]
+    runs = [simulate(load_system("neupims"), model, BATCH, layers=1, interleaving="off") for model in models]
+    (eight, four, two) = (run.commands["PIM_GWRITE"] for run in runs)
+    scores = 8 * sum(-(-length // 512) for length in LENGTHS)
+    assert (eight, four, two) == tuple(scores + 4 * queries for queries in (2, 2, 4))

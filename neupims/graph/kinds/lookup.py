@@ -52,6 +52,19 @@ def joined(op: Operator) -> tuple[Shape, ...]:
     return ((*first[:axis], sum(tensor.shape[axis] for tensor in op.inputs), *first[axis + 1 :]),)
 
 
+def appended(op: Operator) -> tuple[Shape, ...]:
+    """New rows [tokens, ...] side by side: [tokens, width], put into a cache [context, width]. Attribute: `axis` -1."""
+    (rows,) = joined(op)
+    for cache in op.states:
+        require(cache.shape[1:] == rows[1:], f"rows {rows} do not fit cache {cache.shape}; widths must be the same")
+    return (rows,)
+
+
+def new_rows(op: Operator) -> int:
+    """Bytes of what is appended."""
+    return sum(tensor.bytes for tensor in op.inputs)
+
+
 def padded(op: Operator) -> tuple[Shape, ...]:
     """More elements on an axis. Attributes: `axis`, `before`, `after`."""
     x = op.inputs[0].shape
@@ -123,6 +136,7 @@ LOOKUP = {
     "gather": Kind(2, gathered, other_ops=moved, read=taken),
     "scatter": Kind(3, scattered, other_ops=lambda op: op.inputs[0].elements, read=put, written=changed),
     "concat": Kind(None, joined, other_ops=moved),
+    "append": Kind(None, appended, other_ops=moved, read=new_rows),
     "pad": Kind(1, padded, other_ops=moved),
     "copy": Kind(1, _like_first, other_ops=moved),
     "repeat": Kind(1, repeated, other_ops=moved),

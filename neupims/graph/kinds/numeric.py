@@ -48,6 +48,16 @@ def eigen_ops(op: Operator) -> int:
     return 9 * op.inputs[0].elements * op.inputs[0].shape[-1]
 
 
+def values_shapes(op: Operator) -> tuple[Shape, ...]:
+    """A symmetric matrix [..., n, n]: its eigenvalues [..., n]."""
+    return tuple(shape[:-1] for shape in square_shapes(op))
+
+
+def values_ops(op: Operator) -> int:
+    """4 n^3 / 3 for values alone: the reduction to a tridiagonal matrix (Golub and Van Loan, section 8.3)."""
+    return 4 * op.inputs[0].elements * op.inputs[0].shape[-1] // 3
+
+
 def solve_shapes(op: Operator) -> tuple[Shape, ...]:
     """A triangular matrix [..., n, n] and right sides [..., n, k]: solutions as the right sides."""
     matrix, sides = (tensor.shape for tensor in op.inputs)
@@ -89,6 +99,7 @@ NUMERIC = {
     "fft": Kind(1, fft_shapes, other_ops=fft_ops),
     "cholesky": Kind(1, square_shapes, other_ops=cholesky_ops),
     "eigen": Kind(1, square_shapes, other_ops=eigen_ops),
+    "eigenvalues": Kind(1, values_shapes, other_ops=values_ops),
     "triangular_solve": Kind(2, solve_shapes, other_ops=solve_ops),
     "message_passing": Kind(None, message_shapes, other_ops=message_ops, read=message_bytes, written=results),
 }

@@ -2,8 +2,7 @@
 
 from math import prod
 
-from neupims.graph.kinds.attention import SOFTMAX_OPS
-from neupims.graph.kinds.attention import product_macs as pair_macs
+from neupims.graph.kinds.attention import SOFTMAX_OPS, logit_products
 from neupims.graph.kinds.base import Kind, Product, per_element, require, results
 from neupims.graph.kinds.convolution import causal_macs
 from neupims.graph.kinds.gradients import gradient_ops
@@ -151,7 +150,7 @@ TRAINING = {
     "conv_input_gradient": Kind(1, named_shape, products=input_gradient_products),
     "conv_weight_gradient": Kind(2, named_shape, products=weight_gradient_products),
     "causal_conv_gradient": Kind(None, causal_gradient_shapes, macs=causal_gradient_macs),
-    "attention_gradient": Kind(2, named_shape, macs=pair_macs),
+    "attention_gradient": Kind(2, named_shape, products=logit_products),
     "expert_gradient": Kind(2, expert_gradient_shapes, products=expert_gradient_products),
     "edge_gradient": Kind(3, named_shape, other_ops=edge_ops, read=edge_bytes),
     "selective_scan_gradient": Kind(5, selective_gradient_shapes, other_ops=selective_gradient_ops, spare=True),

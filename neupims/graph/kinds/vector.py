@@ -89,13 +89,22 @@ def channel_norm_shapes(op: Operator) -> tuple[Shape, ...]:
 
 
 def rotary_shapes(op: Operator) -> tuple[Shape, ...]:
-    """Heads side by side, x [tokens, heads * head_dim], and positions [tokens]: x. Attribute: `head_dim`, even."""
+    """Heads side by side, x [tokens, heads * head_dim], and positions [tokens]: x.
+
+    Attributes: `head_dim`, even; `rotated`, elements of a head that are turned, if not all.
+    """
     x, positions, size = op.inputs[0].shape, op.inputs[1], op.number("head_dim")
-    require(size > 0 and size % 2 == 0, f"pairs of elements are rotated; head_dim must be even, not {size}")
+    turned, what = _rotated(op)
+    require(0 < turned <= size and turned % 2 == 0, f"pairs of elements are rotated; {what} must be even, not {turned}")
     require(len(x) == 2 and x[1] % size == 0, f"input {x} does not divide into heads of {size}")
     require(positions.element == "int32", f"positions must be int32, not {positions.element}")
     require(positions.shape == x[:1], f"positions {positions.shape} do not fit input {x}; they must be {x[:1]}")
     return (x,)
+
+
+def rotary_ops(op: Operator) -> int:
+    """ROTARY_OPS for each element that is turned."""
+    return op.inputs[0].elements // op.number("head_dim") * _rotated(op)[0] * ROTARY_OPS
 
 
 def reduced(op: Operator) -> tuple[Shape, ...]:
@@ -110,6 +119,11 @@ def without_last_axis(op: Operator) -> tuple[Shape, ...]:
     return (op.inputs[0].shape[:-1],)
 
 
+def _rotated(op: Operator) -> tuple[int, str]:
+    name = "rotated" if any(given == "rotated" for given, _ in op.attributes) else "head_dim"
+    return op.number(name), name
+
+
 def _norm(shapes: Callable[[Operator], tuple[Shape, ...]], operations: int) -> Kind:
     return Kind(1, shapes, other_ops=per_element(operations))
 
@@ -121,7 +135,7 @@ VECTOR = {
     "rms_norm": _norm(norm_shapes, RMS_NORM_OPS),
     "group_norm": _norm(channel_norm_shapes, LAYER_NORM_OPS),
     "batch_norm": _norm(channel_norm_shapes, BATCH_NORM_OPS),
-    "rotary": Kind(2, rotary_shapes, other_ops=per_element(ROTARY_OPS)),
+    "rotary": Kind(2, rotary_shapes, other_ops=rotary_ops),
     "argmax": Kind(1, without_last_axis, other_ops=per_element(1), element=indices),
     "cumsum": Kind(1, like_input, other_ops=per_element(1)),
     **{name: Kind(1, reduced, other_ops=per_element(1)) for name in ("sum", "mean", "max", "min")},

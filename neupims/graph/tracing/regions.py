@@ -39,8 +39,8 @@ class Value:
 
     tensor: Tensor
     """Its name is unique in its region."""
-    region: Region
-    sources: tuple[Value, ...] = ()
+    region: Region = field(repr=False)
+    sources: tuple[Value, ...] = field(default=(), repr=False)
     """What it was computed from."""
 
     def __add__(self, other: Operand) -> Value:
@@ -120,9 +120,9 @@ class Repeat:
 class Region:
     """What has been recorded of the whole graph outside of repeats, or of one trace of a repeated body."""
 
-    net: Net
-    parent: Region | None = None
-    repeat: Repeat | None = None
+    net: Net = field(repr=False)
+    parent: Region | None = field(default=None, repr=False)
+    repeat: Repeat | None = field(default=None, repr=False)
     """The repeat of which this is a trace."""
     items: list[Draft | Repeat] = field(default_factory=list["Draft | Repeat"])
     tensors: dict[str, Tensor] = field(default_factory=dict[str, Tensor])

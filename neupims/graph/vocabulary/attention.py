@@ -8,31 +8,68 @@ from neupims.graph.tracing.regions import Value
 class Attention(Recorder):
     """Attention over cached keys and values."""
 
-    def attention(self, q: Value, k: Value, v: Value, *, heads: int, kv_heads: int | None = None) -> Value:
+    def attention(
+        self,
+        q: Value,
+        k: Value,
+        v: Value,
+        *,
+        heads: int,
+        kv_heads: int | None = None,
+        window: int | None = None,
+        cap: float | None = None,
+    ) -> Value:
         """Causal attention of the new tokens over their context: [tokens, heads * head_dim], as q.
 
         k and v have `kv_heads` heads, each for heads / kv_heads heads of q (grouped-query attention); None: as many
         as q. Records `logit`, `softmax` and `attend`, and a cache of keys and one of values, [context, kv_heads *
-        head_dim] each, to which the new keys and values are appended; none in a training step.
+        head_dim] each, to which the new keys and values are appended; none in a training step. With a `window` each
+        token sees the last ones
+        only, and no more are kept; a prompt still counts its whole score matrix. `cap` bounds the scores,
+        cap tanh(scores / cap).
         """
         logit = self.named(None, "logit")
         attributes = self._attributes(logit, q, heads, heads if kv_heads is None else kv_heads)
-        keys = self._cache(logit, k)
+        if window is not None:
+            attributes |= self._windowed(logit, window)
+        keys = self._cache(logit, k, window)
         scores = self.apply("logit", logit, (q, k), states=keys, attributes=attributes)
+        if cap is not None:
+            scores = self.apply("tanh", self.named(None, "cap"), (scores / cap,)) * cap
         scores = self.apply("softmax", self.named(None, "softmax"), (scores,), attributes=attributes)
         attend = self.named(None, "attend")
-        values = self._cache(attend, v)
+        values = self._cache(attend, v, window)
         return self.apply("attend", attend, (scores, v), states=values, attributes=attributes)
 
     def full_attention(
-        self, q: Value, k: Value, v: Value, *, heads: int, kv_heads: int | None = None, causal: bool = False
+        self,
+        q: Value,
+        k: Value,
+        v: Value,
+        *,
+        heads: int,
+        kv_heads: int | None = None,
+        value_dim: int | None = None,
+        causal: bool = False,
+        bias: Value | None = None,
+        queries: tuple[int, ...] | None = None,
+        keys: tuple[int, ...] | None = None,
     ) -> Value:
-        """Attention between all new tokens of each request, without a cache: [tokens, heads * head_dim], as q."""
+        """Attention between all new tokens of each request, without a cache: [tokens, heads * head_dim], as q.
+
+        `queries` and `keys` say how many rows each request has in q and in k and v, if not its new tokens (cross
+        attention); `value_dim` is the width of a head of v, if not that of q; `bias` [heads, pairs] is added to the
+        scores.
+        """
         logit = self.named(None, "logit")
         attributes = {**self._attributes(logit, q, heads, heads if kv_heads is None else kv_heads), "causal": causal}
-        attributes["lengths"] = self.sequences.new
+        attributes |= {"new": queries or self.sequences.new, "lengths": keys or self.sequences.new}
         scores = self.apply("logit", logit, (q, k), attributes=attributes)
+        if bias is not None:
+            scores = self.apply("add", self.named(None, "bias"), (scores, bias), attributes={"residual": False})
         scores = self.apply("softmax", self.named(None, "softmax"), (scores,), attributes=attributes)
+        if value_dim is not None:
+            attributes["head_dim"] = value_dim
         return self.apply("attend", self.named(None, "attend"), (scores, v), attributes=attributes)
 
     def attend_all(self, q: Value, k: Value, v: Value, *, heads: int, bias: Value | None = None) -> Value:
@@ -66,9 +103,16 @@ class Attention(Recorder):
     def _matmul(self, name: str, a: Value, b: Value) -> Value:
         return self.apply("matmul", self.named(None, name), (a, b))
 
-    def rotary(self, x: Value, positions: Value, *, head_dim: int, name: str | None = None) -> Value:
-        """Rotary position embedding: each pair of a head of x [tokens, heads * head_dim] turned by its position."""
-        return self.apply("rotary", self.named(name, "rotary"), (x, positions), attributes={"head_dim": head_dim})
+    def rotary(
+        self, x: Value, positions: Value, *, head_dim: int, rotated: int | None = None, name: str | None = None
+    ) -> Value:
+        """Rotary position embedding: each pair of a head of x [tokens, heads * head_dim] turned by its position.
+
+        With `rotated`, so many elements of each head are turned and the others stay.
+        """
+        part = {} if rotated in (None, head_dim) else {"rotated": rotated}
+        attributes: dict[str, Attribute] = {"head_dim": head_dim, **part}
+        return self.apply("rotary", self.named(name, "rotary"), (x, positions), attributes=attributes)
 
     def last_token(self, x: Value, *, name: str | None = None) -> Value:
         """The last token of each request, [requests, width]; all tokens in a decode step or a training step."""
@@ -91,6 +135,16 @@ class Attention(Recorder):
             "lengths": self.sequences.lengths,
         }
 
-    def _cache(self, name: str, tokens: Value) -> tuple[Value, ...]:
-        shape = (self.sequences.context, tokens.width)
+    def _windowed(self, name: str, window: int) -> dict[str, Attribute]:
+        if window < 1:
+            raise self.error("logit", name, f"the window must be at least 1 token, not {window}")
+        kept = self._kept_tokens(window)
+        seen = kept if self.sequences.phase == "decode" else self.sequences.lengths
+        return {"window": window, "kept": kept, "lengths": seen}
+
+    def _kept_tokens(self, window: int | None) -> tuple[int, ...]:
+        return tuple(length if window is None else min(length, window) for length in self.sequences.lengths)
+
+    def _cache(self, name: str, tokens: Value, window: int | None) -> tuple[Value, ...]:
+        shape = (sum(self._kept_tokens(window)), tokens.width)
         return (self.own(f"{name}.cache", shape, "kv_cache"),) if self.sequences.keeps else ()

@@ -1,5 +1,7 @@
 """Words for what data choose: gathering, scattering, order, and the routing of tokens to experts."""
 
+from fractions import Fraction
+
 from neupims.graph.operator import Attribute
 from neupims.graph.tracing.recorder import Recorder
 from neupims.graph.tracing.regions import Value
@@ -71,3 +73,12 @@ def balanced_rows(rows: int, experts: int) -> tuple[int, ...]:
     """Rows spread over experts as evenly as they can be; with fewer rows than experts, one each to the first."""
     share, rest = divmod(rows, experts)
     return tuple(share + (expert < rest) for expert in range(experts))
+
+
+def skewed_rows(rows: int, experts: int) -> tuple[int, ...]:
+    """Rows spread by Zipf's law, expert i in proportion to 1 / i; what is left goes to the largest fractions first."""
+    shares = [Fraction(1, place) for place in range(1, experts + 1)]
+    exact = [rows * share / sum(shares) for share in shares]
+    left = rows - sum(map(int, exact))
+    first = sorted(range(experts), key=lambda expert: int(exact[expert]) - exact[expert])[:left]
+    return tuple(int(part) + (expert in first) for expert, part in enumerate(exact))

@@ -24,6 +24,10 @@ class Numeric(Recorder):
         """Vectors of symmetric matrices [..., n, n]."""
         return self.apply("eigen", self.named(name, "eigen"), (x,))
 
+    def eigenvalues(self, x: Value, *, name: str | None = None) -> Value:
+        """Eigenvalues of symmetric matrices [..., n, n], without vectors: [..., n]."""
+        return self.apply("eigenvalues", self.named(name, "eigenvalues"), (x,))
+
     def triangular_solve(self, matrix: Value, sides: Value, *, name: str | None = None) -> Value:
         """Solutions for triangular matrices [..., n, n] and right sides [..., n, k]."""
         return self.apply("triangular_solve", self.named(name, "triangular_solve"), (matrix, sides))
@@ -46,20 +50,22 @@ class Numeric(Recorder):
     def nearest(self, x: Value, others: Value, k: int, *, name: str | None = None) -> Value:
         """Indices of the k nearest of `others` [n, width] for each row of x [m, width], by squared distance: [m, k].
 
-        |x - y|^2 = |x|^2 - 2 x y + |y|^2: a matrix product, norms, and a choice.
+        |x - y|^2 = |x|^2 - 2 x y + |y|^2: a matrix product, norms, and the choice of the greatest 2 x y - |y|^2.
         """
         with self.scope(name or "nearest"):
             turned = self.view(others, "^T", others.shape[::-1])
             weights = (turned,) if others.tensor.role in ("weight", "constant") else ()
             inputs = (x,) if weights else (x, turned)
             products = self.apply("matmul", self.named(None, "products"), inputs, weights=weights)
-            norms = self._norms(others)
-            distances = self.add(products, norms)
+            distances = self._less_norms(products, others)
             return self.apply("top_k", self.named(None, "top_k"), (distances,), attributes={"k": k})
 
-    def _norms(self, others: Value) -> Value:
-        stationary = others.tensor.role in ("weight", "constant")
-        both = ((), (others, others)) if stationary else ((others, others), ())
-        squares = self.apply("mul", self.named(None, "squares"), both[0], weights=both[1])
+    def _less_norms(self, products: Value, others: Value) -> Value:
+        """Distances but for the norm of x, which orders nothing; norms of what stays in memory are kept with it."""
+        if others.tensor.role in ("weight", "constant"):
+            norms = self.own(self.named(None, "norms"), others.shape[:1], "constant")
+            return self.apply("sub", self.named(None, "sub"), (products,), weights=(norms,))
+        squares = self.apply("square", self.named(None, "square"), (others,))
         attributes: dict[str, Attribute] = {"axis": -1, "keep": False}
-        return self.apply("sum", self.named(None, "norms"), (squares,), attributes=attributes)
+        norms = self.apply("sum", self.named(None, "norms"), (squares,), attributes=attributes)
+        return self.sub(products, norms)

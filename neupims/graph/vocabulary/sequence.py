@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from neupims.graph.operator import Attribute
 from neupims.graph.tensor import ElementType
 from neupims.graph.tracing.recorder import Recorder
 from neupims.graph.tracing.regions import Value
@@ -79,6 +80,37 @@ class Sequence(Recorder):
     def _kept(self, full: str, width: int, size: int, element: ElementType | None = None) -> tuple[Value, ...]:
         shape = (self.sequences.batch, width, size)
         return (self.own(f"{full}.state", shape, "state", element),) if self.sequences.keeps else ()
+
+    def dual_scan(
+        self, x: Value, delta: Value, b: Value, c: Value, *, groups: int = 1, name: str | None = None
+    ) -> Value:
+        """State space whose decay is one number for a head (Mamba-2): x and the result [tokens, heads * size].
+
+        delta [tokens, heads]; B and C [tokens, groups * states], each shared by heads / groups heads. Weights are A and
+        the skip D [heads]; each request keeps a state [heads, size, states]. Counted as a scan, token after token; the
+        chunks of matrix products that are its dual form do more.
+        """
+        full, heads = self.named(name, "dual_scan"), delta.width
+        weights = [self.own(f"{full}.{part}", (heads,), "weight") for part in ("a_log", "skip")]
+        sizes = (self.sequences.batch, heads, x.width // heads, b.width // groups)
+        state = self.own(f"{full}.state", sizes, "state", "fp32")
+        attributes: dict[str, Attribute] = {"groups": groups, "new": self.sequences.new}
+        inputs = (x, delta, b, c)
+        return self.apply("dual_scan", full, inputs, weights=weights, states=(state,), attributes=attributes)
+
+    def token_shift(self, x: Value, *, name: str | None = None) -> Value:
+        """The token before each of x [tokens, width]; a state keeps the last one of each request."""
+        full = self.named(name, "token_shift")
+        state = self.own(f"{full}.state", (self.sequences.batch, x.width), "state")
+        return self.apply("token_shift", full, (x,), states=(state,), attributes={"new": self.sequences.new})
+
+    def wkv(self, k: Value, v: Value, *, name: str | None = None) -> Value:
+        """Mean of all values so far, weighted by exp(keys) that decay with age (RWKV-4): [tokens, width], as v."""
+        full = self.named(name, "wkv")
+        weights = [self.own(f"{full}.{part}", (k.width,), "weight") for part in ("decay", "first")]
+        state = self.own(f"{full}.state", (self.sequences.batch, 3, k.width), "state", "fp32")
+        attributes = {"new": self.sequences.new}
+        return self.apply("wkv", full, (k, v), weights=weights, states=(state,), attributes=attributes)
 
     def _lstm(self, width: int, gates: Value, c: Value) -> tuple[Value, Value]:
         """Input, forget and output gates, then the candidate (Hochreiter and Schmidhuber 1997, with forget gates)."""

@@ -9,6 +9,8 @@ from neupims.graph import Graph, Tracer, Value
 from neupims.graph.sequences import decode_step, prompts
 
 ARCHITECTURE = '''
+from typing import Literal
+
 from neupims.graph import Config, Tracer, architecture, variant
 
 
@@ -19,6 +21,7 @@ class Tiny(Config):
     gated: bool = False
     sizes: tuple[int, ...] = (1, 2)
     mixer: str = "pool"
+    routing: Literal["balanced", "skewed"] = "balanced"
 
 
 @architecture("NAME", paper="A Title, arXiv:1234.56789", family="tests")

@@ -67,6 +67,7 @@ def test_options_override_a_variant(folder: Folder) -> None:
         ("sizes", "2, 2,6", (2, 2, 6)),
         ("sizes", [3, "4"], (3, 4)),
         ("mixer", "conv", "conv"),
+        ("routing", "skewed", "skewed"),
     ],
 )
 def test_options_are_read_as_their_type(folder: Folder, option: str, given: object, value: object) -> None:
@@ -88,6 +89,7 @@ def test_options_are_read_as_their_type(folder: Folder, option: str, given: obje
         ("sizes", "1,x", "'1,x' is not a list of integers such as 2,2,6,2"),
         ("sizes", 3, "3 is not a list of integers such as 2,2,6,2"),
         ("mixer", 3, "3 is not text"),
+        ("routing", "skewd", "'skewd' is not one of balanced, skewed; did you mean skewed?"),
     ],
 )
 def test_an_option_of_another_type(folder: Folder, option: str, given: object, problem: str) -> None:
@@ -155,7 +157,7 @@ def test_a_shape_error_in_a_file_names_its_line(folder: Folder, tmp_path: Path) 
     with pytest.raises(ModelError) as error:
         model.decode([5, 6])
     assert str(error.value) == (
-        f"{tmp_path}/tiny.py:19: add 'layer.residual': shapes (2, 8) and (2, 9) do not broadcast; "
+        f"{tmp_path}/tiny.py:22: add 'layer.residual': shapes (2, 8) and (2, 9) do not broadcast; "
         "sizes must be equal or 1"
     )
 
@@ -164,7 +166,7 @@ def test_a_mistake_in_a_file_names_its_line(folder: Folder, tmp_path: Path) -> N
     model = load_model("tiny", folders=[folder(width="cfg.wide")])
     with pytest.raises(ModelError) as error:
         model.prefill([5])
-    assert str(error.value) == f"{tmp_path}/tiny.py:19: tiny: AttributeError: 'Tiny' object has no attribute 'wide'"
+    assert str(error.value) == f"{tmp_path}/tiny.py:22: tiny: AttributeError: 'Tiny' object has no attribute 'wide'"
 
 
 def test_a_changed_file_is_read_again(folder: Folder) -> None:

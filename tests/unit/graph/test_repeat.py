@@ -309,3 +309,18 @@ def test_there_is_no_such_block_or_operator(trace: Trace) -> None:
         graph.block("layer")
     with pytest.raises(ModelError, match=r"there is no operator 'fc'; operators: embedding, gelu$"):
         graph.operator("fc")
+
+
+def test_a_value_is_shown_without_all_that_it_was_computed_from(trace: Trace) -> None:
+    """Else a traceback that shows one would double with each sum."""
+    shown: list[str] = []
+
+    def describe(net: Tracer, x: Value) -> Value:
+        for _ in net.repeat(2, "layer"):
+            for _ in range(40):
+                x = x + x
+            shown.append(repr(x))
+        return x
+
+    trace(describe)
+    assert max(map(len, shown)) < 200

@@ -49,6 +49,26 @@ def shape() -> DecoderShape:
 
 
 @pytest.fixture
+def llama() -> DecoderShape:
+    """Two layers whose 8 query heads of 32 share 4 heads of keys and values, which take one row."""
+    return DecoderShape(
+        *(256, 8, 32, 512, 2, 200),
+        bias=False,
+        tied=False,
+        group=2,
+        norm="rms_norm",
+        rotary=True,
+        gated=True,
+    )
+
+
+@pytest.fixture(params=["gpt3", "llama"])
+def decoder(request: pytest.FixtureRequest, shape: DecoderShape, llama: DecoderShape) -> DecoderShape:
+    """Each family in turn."""
+    return {"gpt3": shape, "llama": llama}[request.param]
+
+
+@pytest.fixture
 def batch_of() -> Batches:
     """Requests of the given lengths, in channels 0, 1, 2, 3, 0, ..."""
 

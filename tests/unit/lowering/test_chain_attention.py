@@ -40,7 +40,7 @@ def attend(target: Target, *lengths: int) -> NpuWork:
     attention = StreamAttention(
         heads=HEADS,
         head_dim=HEAD_DIM,
-        qkv=panels(ADDRESS, 0, (len(lengths), 3 * WIDTH), 16, 2),
+        fresh=((panels(ADDRESS, 0, (len(lengths), 3 * WIDTH), 16, 2), 3 * WIDTH),),
         keys=RowMajor(ADDRESS, 1 << 20, WIDTH, 2),
         values=RowMajor(ADDRESS, 1 << 21, WIDTH, 2),
         context=panels(ADDRESS, 1 << 19, (len(lengths), WIDTH), 16, 2),

@@ -4,7 +4,7 @@ import pytest
 
 from neupims.errors import ModelError
 from neupims.graph import Graph, load_model
-from neupims.lowering.decoder import DecoderShape, read_decoder, shard
+from neupims.lowering.decoder import DecoderShape, beyond_gpt3, read_decoder, shard
 
 
 @pytest.mark.parametrize(
@@ -95,27 +95,18 @@ LLAMA = DecoderShape(96, 8, 16, 384, 5, 100, group=4, norm="rms_norm", rotary=Tr
 
 
 def test_a_shard_divides_heads_of_keys_and_values() -> None:
-    part = shard(LLAMA, tp=2, roofline=True)
-    assert (part.heads, part.kv_heads, part.attention_width, part.kv_width) == (4, 1, 64, 16)
+    part = shard(LLAMA, tp=2)
+    assert (part.heads, part.kv_heads, part.group, part.attention_width, part.kv_width) == (4, 1, 4, 64, 16)
+    assert (part.qkv_width, part.hidden_width) == (64 + 2 * 16, 2 * 192)
     with pytest.raises(ModelError) as error:
-        shard(LLAMA, tp=4, roofline=True)
+        shard(LLAMA, tp=4)
     assert str(error.value) == ("--tp 4 does not divide the model's 2 heads of keys and values; use a divisor of 2")
 
 
-@pytest.mark.parametrize(
-    ("shape", "what"),
-    [
-        (
-            LLAMA,
-            "8 heads that share 2 heads of keys and values, RMS norms, rotary positions, a gated feed-forward network",
-        ),
-        (replace(LLAMA, group=1, norm="layer_norm", gated=False), "rotary positions"),
-    ],
-)
-def test_arrays_and_pim_refuse_what_they_are_not_programmed_for(shape: DecoderShape, what: str) -> None:
-    with pytest.raises(ModelError) as error:
-        shard(shape, tp=1)
-    assert str(error.value) == (
-        f"the model has {what}; so far only a GPU system runs these, NPU and PIM run models such as gpt3-30b: choose "
-        f"a GPU system such as gpu-a100"
+def test_what_a_decoder_has_beyond_gpt3_is_named() -> None:
+    assert beyond_gpt3(shard(SHAPE, tp=1)) == ()
+    assert beyond_gpt3(shard(LLAMA, tp=1)) == (
+        *("4 query heads for each head of keys and values", "RMS norms", "rotary positions"),
+        "a gated feed-forward network",
     )
+    assert beyond_gpt3(shard(replace(LLAMA, group=1, norm="layer_norm", gated=False), tp=1)) == ("rotary positions",)

@@ -12,8 +12,8 @@ from neupims.lowering.kv import KvRows, place_rows
 MACS = 16
 
 
-def cache(heads: int, *lengths: int) -> KvRows:
-    geometry = KvGeometry(heads, 128, element_bytes=2, row_bytes=1024, burst_bytes=64, banks=32)
+def cache(heads: int, *lengths: int, group: int = 1) -> KvRows:
+    geometry = KvGeometry(heads, 128, element_bytes=2, row_bytes=1024, burst_bytes=64, banks=32, group=group)
     return place_rows(geometry, np.arange(len(lengths)) % 32, np.array(lengths), base=50)
 
 
@@ -47,14 +47,14 @@ def test_counts_of_a_context_of_300(heads: int, logits: tuple[object, ...], atte
 
 
 @settings(max_examples=50, deadline=None)
-@examples(st.integers(1, 16), st.lists(st.integers(1, 2100), min_size=1, max_size=4))
-def test_counts_follow_the_formulas(heads: int, lengths: list[int]) -> None:
-    kv = cache(heads, *lengths)
+@examples(st.integers(1, 16), st.integers(1, 4), st.lists(st.integers(1, 2100), min_size=1, max_size=4))
+def test_counts_follow_the_formulas(heads: int, group: int, lengths: list[int]) -> None:
+    kv = cache(heads, *lengths, group=group)
     chunks = -(-heads // 4)
     for length, k, v in zip(lengths, logit(kv), attend(kv), strict=True):
         tiles, rows = -(-length // 32), -(-length // 512)
-        assert counts(k) == (chunks, chunks * tiles, heads * tiles, {8})
-        assert counts(v)[:3] == (heads * rows, heads * rows * 4, heads * rows * 4)
+        assert counts(k) == (group * chunks, group * chunks * tiles, group * heads * tiles, {8})
+        assert counts(v)[:3] == (group * heads * rows, *[group * heads * rows * 4] * 2)
         last = -(-(length - 512 * (rows - 1)) // 16)
         assert counts(v)[3] == {32, last} if rows > 1 else {last}
 
@@ -82,32 +82,32 @@ def test_only_the_first_gwrite_of_attend_waits_for_the_scores() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@examples(st.integers(1, 10), st.lists(st.integers(1, 1200), min_size=1, max_size=4))
-def test_gwrites_read_what_was_written(heads: int, lengths: list[int]) -> None:
-    kv = cache(heads, *lengths)
+@examples(st.integers(1, 10), st.integers(1, 3), st.lists(st.integers(1, 1200), min_size=1, max_size=4))
+def test_gwrites_read_what_was_written(heads: int, group: int, lengths: list[int]) -> None:
+    kv = cache(heads, *lengths, group=group)
     requests = np.arange(len(lengths))
     owner, channel, bank, row, size = score_runs(kv, requests)
     for request, (k, v) in enumerate(zip(logit(kv), attend(kv), strict=True)):
         mine = owner == request
         sources = v[v["kind"] == GWRITE]
         assert list(zip(sources["bank"], sources["row"], strict=True)) == list(zip(bank[mine], row[mine], strict=True))
-        assert size[mine].sum() == heads * sum(
+        assert size[mine].sum() == group * heads * sum(
             -(-min(512, lengths[request] - c) * 2 // 64) for c in range(0, lengths[request], 512)
         )
         queries = k[k["kind"] == GWRITE]
-        expected = [kv.query(np.array(request), chunk) for chunk in range(len(queries))]
+        expected = [kv.query(np.array(request), vector) for vector in range(len(queries))]
         assert [(q["bank"], q["row"]) for q in queries] == expected
         assert set(channel[mine].tolist()) == set(k["channel"].tolist()) == {request % 32}
 
 
 @settings(max_examples=30, deadline=None)
-@examples(st.integers(1, 10), st.integers(1, 1200))
-def test_each_tile_row_is_read_once(heads: int, length: int) -> None:
-    kv = cache(heads, length)
+@examples(st.integers(1, 10), st.integers(1, 3), st.integers(1, 1200))
+def test_each_tile_row_is_read_once_for_each_query_head_of_its_group(heads: int, group: int, length: int) -> None:
+    kv = cache(heads, length, group=group)
     rows = [program[program["kind"] == TILE]["row"].tolist() for program in (logit(kv)[0], attend(kv)[0])]
     first = int(kv.first_row[0])
     total = int(kv.geometry.rows(kv.lengths)[0])
-    assert sorted(rows[0] + rows[1]) == list(range(first, first + total))
+    assert sorted(rows[0] + rows[1]) == sorted(list(range(first, first + total)) * group)
     assert max(rows[0]) < min(rows[1])
 
 
@@ -123,3 +123,29 @@ def test_published_gwrites_name_row_0_of_bank_0() -> None:
     gwrite = bare["kind"] == GWRITE
     assert set(bare["bank"][gwrite].tolist()) == set(bare["row"][gwrite].tolist()) == {0}
     assert np.array_equal(bare[~gwrite], program[~gwrite])
+
+
+def test_query_heads_that_share_keys_are_passes_of_one_attention() -> None:
+    """Result blocks of a pass are those of one member of each group; all passes read the same rows of K and V."""
+    grouped, alone = cache(6, 600, group=2), cache(6, 600)
+    for programs in (logit, attend):
+        whole, one = programs(grouped)[0], programs(alone)[0]
+        first, second = np.split(whole, 2)
+        shift = int(grouped.first_row[0] - alone.first_row[0])
+        tiles = one["kind"] == TILE
+        for member, part in enumerate((first, second)):
+            assert np.array_equal(part["kind"], one["kind"])
+            assert np.array_equal(part["block"][tiles], one["block"][tiles] + 6 * member)
+            assert np.array_equal(part["row"][tiles], one["row"][tiles] + shift)
+            assert np.array_equal(part[["macs", "groups"]], one[["macs", "groups"]])
+        sources = whole[whole["kind"] == GWRITE][["bank", "row"]].tolist()
+        assert len(set(sources)) == len(sources) == 2 * int((one["kind"] == GWRITE).sum())
+
+
+def test_programs_of_llama_3_8b_on_one_device() -> None:
+    """8 heads of keys and values, 4 in a row, each for 4 query heads; 300 tokens are 10 tiles and one row of values."""
+    kv = cache(8, 300, group=4)
+    assert counts(logit(kv)[0]) == (4 * 2, 4 * 2 * 10, 32 * 10, {8})
+    assert counts(attend(kv)[0]) == (32, 32 * 4, 32 * 4, {19})
+    assert int(kv.geometry.rows(kv.lengths)[0]) == 2 * 10 + 8 * 4
+    assert int(kv.geometry.vectors(kv.lengths)[0]) == 4 * 2 + 32

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given as examples
@@ -38,6 +40,7 @@ def caches(draw: st.DrawFn) -> KvRows:
         row_bytes=128,
         burst_bytes=32,
         banks=8,
+        group=draw(st.integers(1, 3)),
     )
     requests = draw(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 150)), min_size=1, max_size=6))
     channels, lengths = (np.array([request[i] for request in requests]) for i in range(2))
@@ -70,10 +73,10 @@ def vectors(kv: KvRows) -> list[tuple[int, int, int]]:
     found = []
     for request, (channel, length) in enumerate(zip(kv.channels.tolist(), kv.lengths.tolist(), strict=True)):
         who = np.array(request)
-        places = [kv.query(who, chunk) for chunk in range(kv.geometry.key_chunks)]
+        places = [kv.query(who, chunk) for chunk in range(kv.geometry.group * kv.geometry.key_chunks)]
         places += [
             kv.scores(who, np.array(head), np.array(chunk))
-            for head in range(kv.geometry.heads)
+            for head in range(kv.geometry.heads * kv.geometry.group)
             for chunk in range(-(-length // kv.geometry.row_elements))
         ]
         found += [(channel, int(bank), int(row)) for bank, row in places]
@@ -151,17 +154,18 @@ def test_new_token_of_7b_tp4() -> None:
 @settings(max_examples=50, deadline=None)
 @examples(caches(), st.data())
 def test_cutting_the_output_changes_no_place(kv: KvRows, data: st.DataObject) -> None:
-    width = kv.geometry.heads * kv.geometry.head_dim
-    cut = data.draw(st.integers(1, 3 * width - 1))
-    parts = bursts(written(kv, 1, 0, cut)) + bursts(written(kv, 1, cut, 3 * width))
-    assert set(parts) == set(bursts(written(kv, 1, 0, 3 * width)))
+    width = kv.geometry.heads * kv.geometry.head_dim * (kv.geometry.group + 2)
+    cut = data.draw(st.integers(1, width - 1))
+    parts = bursts(written(kv, 1, 0, cut)) + bursts(written(kv, 1, cut, width))
+    assert set(parts) == set(bursts(written(kv, 1, 0, width)))
 
 
 @settings(max_examples=30, deadline=None)
 @examples(caches())
 def test_new_tokens_are_written_where_pim_reads(kv: KvRows) -> None:
-    width = kv.geometry.heads * kv.geometry.head_dim
-    q, k, v = (bursts(written(kv, 1, part * width, (part + 1) * width)) for part in range(3))
+    group, width = kv.geometry.group, kv.geometry.heads * kv.geometry.head_dim
+    edges = (0, group * width, (group + 1) * width, (group + 2) * width)
+    q, k, v = (bursts(written(kv, 1, *part)) for part in pairwise(edges))
     assert {place[:3] for place in q} <= set(vectors(kv))
     assert {(channel, row) for channel, _, row, _ in k + v} <= set(tile_rows(kv))
     assert len(v) == len(kv.lengths) * width
@@ -173,3 +177,14 @@ def test_values_can_be_left_out(part: int) -> None:
     rects = rectangles(0, 1, part * 1024, (part + 1) * 1024)
     runs = QkvRows(kv, 0, write_values=False).runs(rects, np.array([0]), True)
     assert bool(len(runs)) == (part < 2)
+
+
+@pytest.mark.parametrize("query_head", range(12))
+def test_a_query_head_lies_beside_those_that_are_multiplied_with_the_same_row_of_keys(query_head: int) -> None:
+    """6 heads of keys, 4 of them in a row, with 2 query heads each: rows of q are (member, chunk)."""
+    geometry = KvGeometry(6, head_dim=32, element_bytes=2, row_bytes=256, burst_bytes=64, banks=8, group=2)
+    kv = place_rows(geometry, np.array([3]), np.array([20]), base=0)
+    runs = written(kv, 0, query_head * 32, (query_head + 1) * 32)
+    head, member = query_head // 2, query_head % 2
+    bank, row = kv.query(np.array(0), member * 2 + head // 4)
+    assert runs[["channel", "bank", "row", "column", "bursts"]].tolist() == [(3, int(bank), int(row), head % 4, 1)]

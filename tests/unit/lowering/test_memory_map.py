@@ -11,6 +11,7 @@ from neupims.hardware.npu import NpuSpec
 from neupims.hardware.system import SystemSpec
 from neupims.lowering.capacity import ChannelRoom
 from neupims.lowering.decoder import DecoderShape, Shard, shard
+from neupims.lowering.kv import KvRows
 from neupims.lowering.memory_map import LinearRegion, stripe_row_bytes
 from neupims.lowering.placement import LinearCache, Placement, channel_room, place
 from neupims.lowering.places import Panels, RowMajor, WeightBlocks, rectangles
@@ -34,16 +35,20 @@ def placed(system: SystemSpec, part: Shard, batch: Batch, kind: str) -> Placemen
 def spans(region: LinearRegion, cache: object, part: Shard, tokens: int) -> list[tuple[int, int]]:
     """First byte and byte after the last of everything in the linear region."""
     width, matrices = part.width, list[tuple[object, int, int]]()
+    norm = {"layer_norm": 2, "rms_norm": 1}[part.norm]
     for layer in region.layers:
-        matrices += [(layer.norm1, 2, width), (layer.norm2, 2, width)]
+        matrices += [(layer.norm1, norm, width), (layer.norm2, norm, width)]
         for linear in (layer.qkv, layer.projection, layer.fc1, layer.fc2):
-            matrices += [(linear.w, linear.w.inner, linear.w.outputs), (linear.bias, 1, linear.w.outputs)]
+            matrices.append((linear.w, linear.w.inner, linear.w.outputs))
+            assert (linear.bias is not None) == part.bias
+            matrices += [(linear.bias, 1, linear.w.outputs)] if part.bias else []
     head, acts = region.head, region.activations
     matrices += [
         (head.embedding, width, part.vocabulary),
-        (head.positions, part.positions, width),
-        (head.norm, 2, width),
+        (head.norm, norm, width),
     ]
+    if part.positions:
+        matrices.append((head.positions, part.positions, width))
     if not part.tied:
         matrices.append((head.lm_head, width, part.vocabulary))
     matrices += [
@@ -64,8 +69,10 @@ def spans(region: LinearRegion, cache: object, part: Shard, tokens: int) -> list
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("tied", [True, False])
-def test_no_two_matrices_overlap(tiny: Systems, shape: DecoderShape, batch_of: Batches, kind: str, tied: bool) -> None:
-    part, batch = shard(replace(shape, tied=tied), tp=2), batch_of([30, 7, 129, 1, 64])
+def test_no_two_matrices_overlap(
+    tiny: Systems, decoder: DecoderShape, batch_of: Batches, kind: str, tied: bool
+) -> None:
+    part, batch = shard(replace(decoder, tied=tied), tp=2), batch_of([30, 7, 129, 1, 64])
     made = placed(tiny(), part, batch, kind)
     found = sorted(spans(made.region, made.cache, part, len(batch)))
     assert all(end <= start for (_, end), (start, _) in pairwise(found))
@@ -155,3 +162,24 @@ def test_requests_need_channels_for_pim(tiny: Systems, shape: DecoderShape, batc
     batch = tuple(replace(request, channel=None) for request in batch_of([5, 6]))
     with pytest.raises(ValueError, match=r"^requests \[0, 1\] have no channel$"):
         placed(tiny(), shard(shape, 1), batch, "banks")
+
+
+def test_shared_heads_take_less_of_the_cache(tiny: Systems, llama: DecoderShape, batch_of: Batches) -> None:
+    """8 query heads on 4 heads of keys and values, or on 8."""
+    batch, alone = batch_of([120]), replace(llama, group=1)
+    for kind in KINDS:
+        shared, each = (placed(tiny(), shard(shape, 1), batch, kind).cache for shape in (llama, alone))
+        if isinstance(shared, LinearCache) and isinstance(each, LinearCache):
+            assert 2 * shared.width == each.width == 256
+        elif isinstance(shared, KvRows) and isinstance(each, KvRows):
+            # rows of keys: 15 tiles of one chunk, or of two; of values: 4 tiles of 4 heads, or of 8
+            assert (shared.layer_rows.tolist(), each.layer_rows.tolist()) == ([15 + 16], [30 + 32])
+
+
+def test_weights_of_a_gated_layer_without_biases(tiny: Systems, llama: DecoderShape, batch_of: Batches) -> None:
+    (layer, _) = placed(tiny(), shard(llama, 2), batch_of([5]), "banks").region.layers
+    linears = (layer.qkv, layer.projection, layer.fc1, layer.fc2)
+    assert [(linear.w.inner, linear.w.outputs) for linear in linears] == [
+        *((256, 128 + 2 * 64), (128, 256)),
+        *((256, 2 * 256), (256, 256)),
+    ]

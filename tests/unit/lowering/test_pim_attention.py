@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from neupims.hardware.npu import NpuSpec
 from neupims.hardware.system import SystemSpec
 from neupims.isa.address import AddressMap
 from neupims.isa.counter import RunningCounter
+from neupims.isa.verify import Bounds, pim_problems
 from neupims.isa.work import Dataflow, PimWork, Records
 from neupims.lowering.geometry import KvGeometry
 from neupims.lowering.kv import place_rows
@@ -28,10 +30,10 @@ def attend(
     batch_of: Callable[[Sequence[int]], Batch],
     cost: Callable[[Records, Dataflow], int],
 ) -> Attend:
-    def make(storage: Storage, *overrides: str, first: int = 0) -> PimWork:
+    def make(storage: Storage, *overrides: str, first: int = 0, geometry: KvGeometry = GEOMETRY) -> PimWork:
         system, batch = tiny("neupims", *overrides), batch_of(LENGTHS)
         assert isinstance(system.processor, NpuSpec)
-        kv = place_rows(GEOMETRY, np.array([0, 1, 2]), np.array(LENGTHS), base=100)
+        kv = place_rows(geometry, np.array([0, 1, 2]), np.array(LENGTHS), base=100)
         attention = PimAttention(kv, panels(ADDRESS, 0, (3, 128), 16, 2), macs_per_bank=16)
         target = Target(system.processor, system.policy, storage, 128.0, cost)
         return lower_pim_attention("attention", batch[first:], first, 0, attention, target)
@@ -81,3 +83,16 @@ def test_the_counter_writes_scores_and_what_is_published_of_the_output(
     assert [bool(len(request.output)) for request in work.requests] == [count > 0 for count in outputs]
     assert not any(request.scores["feeds_pim"].any() for request in work.requests)
     assert all(not request.attend[request.attend["kind"] == 0]["row"].any() for request in work.requests)
+
+
+def test_query_heads_that_share_keys_have_scores_and_outputs_of_their_own(attend: Attend) -> None:
+    """2 heads of keys and values with 2 query heads each do what 4 heads do, on half of the cache."""
+    grouped, alone = attend(PlacedStorage(), geometry=replace(GEOMETRY, heads=2, group=2)), attend(PlacedStorage())
+    assert (grouped.heads, grouped.head_dim, grouped.macs) == (alone.heads, alone.head_dim, alone.macs)
+    for left, right in zip(grouped.requests, alone.requests, strict=True):
+        assert bursts(left.scores) == bursts(right.scores)
+        assert np.array_equal(left.output, right.output)
+        assert len(left.attend) == len(right.attend)
+        assert len(left.logit) == 2 * len(right.logit)  # two heads in each row of keys instead of four
+        assert set(left.logit["groups"].tolist()) == {0, 2}
+    assert list(pim_problems(grouped, Bounds(4, 8, 2048, 4, 64))) == []

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 
 from neupims.isa.address import AddressMap
 from neupims.lowering.places import (
+    Columns,
+    Divided,
     Gathered,
     Panels,
     Ranges,
@@ -128,3 +130,22 @@ def test_gathered_rows_are_those_of_the_place_behind() -> None:
     found = Gathered(behind, np.array([7, 3, 9])).runs(rectangles(0, 2, 0, 32), np.array([1]), True)
     expected = behind.runs(rectangles(np.array([7, 3]), np.array([8, 4]), 0, 32), np.array([1, 1]), True)
     assert np.array_equal(found, expected)
+
+
+def test_columns_are_those_of_the_place_behind() -> None:
+    behind = panels(ADDRESS, 0, (9, 40), 16, EB)
+    found = Columns(behind, 24).runs(rectangles(2, 5, 0, 16), np.array([1]), True)
+    assert np.array_equal(found, behind.runs(rectangles(2, 5, 24, 40), np.array([1]), True))
+
+
+def test_a_divided_matrix_has_its_columns_in_two_places() -> None:
+    left, right = RowMajor(ADDRESS, 0, 24, EB), RowMajor(ADDRESS, 1 << 14, 40, EB)
+    rects = rectangles(0, 2, np.array([0, 16, 32]), np.array([16, 32, 40]))
+    found = Divided(left, right, border=24).runs(rects, np.arange(3), True)
+    parts = [
+        left.runs(rectangles(0, 2, 0, 16), np.array([0]), True),
+        left.runs(rectangles(0, 2, 16, 24), np.array([1]), True),
+        right.runs(rectangles(0, 2, 24, 32), np.array([1]), True),
+        right.runs(rectangles(0, 2, 32, 40), np.array([2]), True),
+    ]
+    assert np.array_equal(found, np.concatenate(parts))

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from neupims.errors import CapacityError, ConfigError
+from neupims.errors import CapacityError, ConfigError, ModelError
 from neupims.graph import load_model
 from neupims.hardware.load import load_system
 from neupims.hardware.system import SystemSpec
@@ -65,7 +65,7 @@ def links(plan: Plan) -> list[LinkWork]:
 @pytest.mark.parametrize("tp", [1, 2, 4])
 def test_plans_are_legal(
     tiny: Systems,
-    shape: DecoderShape,
+    decoder: DecoderShape,
     batch_of: Batches,
     bounds: Callable[[SystemSpec], Bounds],
     cost: Cycles,
@@ -75,15 +75,25 @@ def test_plans_are_legal(
     tp: int,
 ) -> None:
     system = tiny(name, *overrides)
-    plan = lower_decode(shape, system, halves(batch_of(LENGTHS), mode), stages(mode, 2), cost, tp=tp)
-    assert problems(plan, bounds(system)) == []
+    arguments = decoder, system, halves(batch_of(LENGTHS), mode), stages(mode, 2), cost
+    if decoder.rotary and system.policy.addresses == "counter":
+        with pytest.raises(ModelError, match=r"policy\.addresses: counter is as in the published simulator"):
+            lower_decode(*arguments, tp=tp)
+    else:
+        assert problems(lower_decode(*arguments, tp=tp), bounds(system)) == []
 
 
 @pytest.mark.parametrize("mode", ["serial", "interleaved"])
 @pytest.mark.parametrize("name", ["neupims", "npu-pim", "npu-only"])
 @pytest.mark.parametrize("tp", [1, 4, 8])
-def test_the_devices_do_the_work_of_the_graph(cost: Cycles, mode: str, name: str, tp: int) -> None:
-    model = load_model("gpt3-7b", options={"layers": 3, "width": 512, "heads": 8})
+@pytest.mark.parametrize(
+    ("model_name", "options"),
+    [("gpt3-7b", {"heads": 8}), ("llama-3-8b", {"heads": 16, "kv_heads": 8, "hidden": 1536, "vocabulary": 4096})],
+)
+def test_the_devices_do_the_work_of_the_graph(
+    cost: Cycles, mode: str, name: str, tp: int, model_name: str, options: dict[str, int]
+) -> None:
+    model = load_model(model_name, options={"layers": 3, "width": 512, **options})
     lengths = [40, 300, 7, 515, 64]
     graph = model.decode(lengths)
     batch = tuple(Request(index, length, index) for index, length in enumerate(lengths))
@@ -300,3 +310,77 @@ def test_the_same_input_gives_the_same_plan(
     for left, right in zip(first, second, strict=True):
         assert np.array_equal(left.loads.runs, right.loads.runs)
         assert np.array_equal(left.steps, right.steps)
+
+
+# Llama --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["neupims", "npu-only"])
+def test_layers_of_one_input_are_one_gemm(
+    tiny: Systems, llama: DecoderShape, batch_of: Batches, cost: Cycles, name: str
+) -> None:
+    works = npu_works(one_layer(tiny(name), llama, batch_of(LENGTHS), cost))
+    attention = [("attention", "attention")] if name == "npu-only" else []
+    assert [(work.name.removeprefix("layer0."), work.kind) for work in works] == [
+        *(("attention.norm", "rms_norm"), ("attention.qkv", "gemm"), ("attention.rotary", "rotary"), *attention),
+        *(("attention.projection", "gemm"), ("attention.residual", "add"), ("ffn.norm", "rms_norm")),
+        *(("ffn.gate_up", "gemm"), ("ffn.swiglu", "swiglu"), ("ffn.down", "gemm"), ("ffn.residual", "add")),
+    ]
+    ops = {work.name.removeprefix("layer0."): work.other_ops for work in works}
+    assert ops["attention.rotary"] == 3 * len(LENGTHS) * (256 + 128)
+    assert ops["ffn.swiglu"] == 5 * len(LENGTHS) * 512
+
+
+def test_turned_q_and_k_go_to_their_rows_and_v_goes_there_at_once(
+    tiny: Systems, llama: DecoderShape, batch_of: Batches, cost: Cycles
+) -> None:
+    _, qkv, rotary, *_ = npu_works(one_layer(tiny(), llama, batch_of([30, 7]), cost))
+    values = qkv.stores.runs[qkv.stores.runs["feeds_pim"] > 0]
+    assert values["bursts"].sum() == 2 * 128  # a burst for each feature
+    before = qkv.stores.runs[qkv.stores.runs["feeds_pim"] == 0]
+    assert before["bursts"].sum() * 64 >= 2 * 2 * (256 + 128)
+    assert rotary.loads.bytes.sum() == rotary.stores.bytes.sum() == 2 * 2 * (256 + 128)
+    assert set(rotary.stores.runs["feeds_pim"].tolist()) == {1}
+    assert rotary.stores.runs["bursts"].sum() == 2 * (256 + 128) * 2 // 64
+    assert set(rotary.stores.runs["channel"].tolist()) == set(values["channel"].tolist()) == {0, 1}
+
+
+def test_without_pim_q_and_k_are_turned_in_their_place(
+    tiny: Systems, llama: DecoderShape, batch_of: Batches, cost: Cycles
+) -> None:
+    _, qkv, rotary, attention, *_ = npu_works(one_layer(tiny("npu-only"), llama, batch_of(LENGTHS), cost))
+    where = ["channel", "bank", "row", "column", "bursts"]
+    assert sorted(rotary.loads.runs[where].tolist()) == sorted(rotary.stores.runs[where].tolist())
+    assert qkv.stores.bytes.sum() == 2 * len(LENGTHS) * (256 + 2 * 128)
+    assert attention.loads.bytes[~attention.loads.early].sum() == 2 * len(LENGTHS) * (256 + 2 * 128)
+
+
+def test_rows_of_an_untied_head_are_apart(tiny: Systems, llama: DecoderShape, batch_of: Batches, cost: Cycles) -> None:
+    plan = lower_decode(llama, tiny(), (batch_of([3]),), stages("serial", 2), cost)
+    works = {work.name: work for work in npu_works(plan)}
+    rows = [
+        {tuple(run) for run in works[name].loads.runs[["channel", "bank", "row"]].tolist()}
+        for name in ("embedding", "lm_head")
+    ]
+    assert works["embedding"].loads.bytes.sum() == 2 * 256  # no table of positions
+    assert not rows[0] & rows[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("npu-only-authors", "attention: chain"),
+        ("npu-pim-authors", "addresses: counter"),
+        ("neupims-authors", "addresses: counter"),
+    ],
+)
+def test_the_published_profiles_run_their_own_family_alone(
+    tiny: Systems, llama: DecoderShape, batch_of: Batches, cost: Cycles, name: str, setting: str
+) -> None:
+    with pytest.raises(ModelError) as error:
+        one_layer(tiny(name), llama, batch_of([3]), cost)
+    assert str(error.value) == (
+        f"{name}: policy.{setting} is as in the published simulator, which runs models such as gpt3-30b; this one has "
+        f"2 query heads for each head of keys and values, RMS norms, rotary positions, a gated feed-forward network: "
+        f"choose a system such as neupims, npu-pim or npu-only"
+    )

@@ -29,14 +29,14 @@ def named(plan: Plan) -> dict[str, NpuWork]:
 @pytest.mark.parametrize("tp", [1, 4])
 def test_prefill_plans_are_legal(
     tiny: Systems,
-    shape: DecoderShape,
+    decoder: DecoderShape,
     batch_of: Batches,
     bounds: Callable[[SystemSpec], Bounds],
     cost: Cycles,
     name: str,
     tp: int,
 ) -> None:
-    plan = lower_prefill(shape, tiny(name), batch_of(LENGTHS), cost, tp=tp)
+    plan = lower_prefill(decoder, tiny(name), batch_of(LENGTHS), cost, tp=tp)
     assert problems(plan, bounds(tiny(name))) == []
     assert [stage.name for stage in plan.stages] == ["in", "P", "out"]
     assert plan.repeats == (1, 2, 1)
@@ -91,3 +91,15 @@ def test_a_prompt_beyond_the_scratchpad_is_refused(
         "processor.scratchpad.bytes: q, k and v of a prompt of 90 tokens take 138,240 bytes, and the scratchpad holds "
         "100,000; enlarge it, raise --tp, or use shorter prompts"
     )
+
+
+def test_shared_keys_and_values_go_to_the_cache(
+    tiny: Systems, llama: DecoderShape, batch_of: Batches, cost: Cycles
+) -> None:
+    for name in ("neupims", "npu-only"):
+        works = named(lower_prefill(llama, tiny(name), batch_of(LENGTHS), cost))
+        work = works["layer0.attention"]
+        assert work.loads.bytes.tolist() == [2 * (256 + 2 * 128) * length for length in LENGTHS]
+        assert work.stores.bytes.tolist() == [2 * (256 + 2 * 128) * length for length in LENGTHS]
+        assert work.macs == 2 * 256 * sum(length * (length + 1) // 2 for length in LENGTHS)
+        assert works["layer0.attention.rotary"].stores.bytes.sum() == 2 * (256 + 128) * sum(LENGTHS)

@@ -27,17 +27,19 @@ def target(tiny: Callable[..., SystemSpec], cost: Callable[[Records, Dataflow], 
     return Target(system.processor, system.policy, PlacedStorage(), 128.0, cost)
 
 
-def attend(target: Target, lengths: list[int], first: int = 0) -> NpuWork:
-    sizes = np.array(lengths)
+def attend(target: Target, lengths: list[int], first: int = 0, group: int = 1, apart: bool = False) -> NpuWork:
+    sizes, kv = np.array(lengths), WIDTH // group
+    widths = (WIDTH, kv, kv) if apart else (WIDTH + 2 * kv,)
     attention = StreamAttention(
         heads=HEADS,
         head_dim=HEAD_DIM,
-        qkv=panels(ADDRESS, 0, (len(lengths), 3 * WIDTH), 16, 2),
-        keys=RowMajor(ADDRESS, 1 << 20, WIDTH, 2),
-        values=RowMajor(ADDRESS, 1 << 21, WIDTH, 2),
+        fresh=tuple((panels(ADDRESS, i << 16, (len(lengths), width), 16, 2), width) for i, width in enumerate(widths)),
+        keys=RowMajor(ADDRESS, 1 << 20, kv, 2),
+        values=RowMajor(ADDRESS, 1 << 21, kv, 2),
         context=panels(ADDRESS, 1 << 19, (len(lengths), WIDTH), 16, 2),
         lengths=sizes,
         first_row=np.cumsum(sizes) - sizes,
+        group=group,
     )
     return lower_stream_attention("attention", (first, len(lengths)), attention, target)
 
@@ -82,11 +84,29 @@ def test_a_sub_batch_begins_at_its_own_requests(target: Target) -> None:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@examples(st.lists(st.integers(1, 90), min_size=1, max_size=30))
-def test_the_cache_is_read_once_and_the_new_tokens_are_appended(target: Target, lengths: list[int]) -> None:
-    work = attend(target, lengths)
+@examples(st.lists(st.integers(1, 90), min_size=1, max_size=30), st.sampled_from([1, 2, 3, 6]), st.booleans())
+def test_the_cache_is_read_once_and_the_new_tokens_are_appended(
+    target: Target, lengths: list[int], group: int, apart: bool
+) -> None:
+    work, kv = attend(target, lengths, group=group, apart=apart), WIDTH // group
     old, new = sum(lengths) - len(lengths), len(lengths)
-    assert work.loads.bytes.sum() == 2 * WIDTH * (2 * old + 3 * new)
-    assert work.stores.bytes.sum() == 2 * WIDTH * 3 * new
-    assert work.loads.bytes[work.loads.early].sum() == 2 * WIDTH * 2 * old
+    assert work.loads.bytes.sum() == 2 * (2 * kv * old + (WIDTH + 2 * kv) * new)
+    assert work.stores.bytes.sum() == 2 * (WIDTH + 2 * kv) * new
+    assert work.loads.bytes[work.loads.early].sum() == 2 * 2 * kv * old
     assert not list(npu_problems(work, Bounds(4, 8, 2048, 4, 64)))
+
+
+def test_queries_that_share_keys_stream_past_the_same_blocks(target: Target) -> None:
+    alone, grouped = attend(target, [40, 7]), attend(target, [40, 7], group=3)
+    # 2 heads, 3 blocks of 16 tokens, 2 blocks of 16 features: 12 blocks each on 4 arrays; then 4 blocks each
+    assert len(grouped.steps) == 3 + 3 + 1 + 1
+    assert set(grouped.steps["stream"].tolist()) == {3}
+    assert 3 * len(grouped.steps) == len(alone.steps)
+    assert (grouped.macs, grouped.other_ops) == (alone.macs, alone.other_ops)
+
+
+def test_q_k_and_v_may_lie_apart(target: Target) -> None:
+    together, apart = attend(target, [20, 30], group=2), attend(target, [20, 30], group=2, apart=True)
+    assert np.array_equal(together.steps, apart.steps)
+    assert np.array_equal(together.loads.bytes, apart.loads.bytes)
+    assert np.array_equal(together.stores.runs, apart.stores.runs)

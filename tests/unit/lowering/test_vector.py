@@ -8,10 +8,10 @@ from neupims.hardware.system import SystemSpec
 from neupims.isa.address import AddressMap
 from neupims.isa.verify import Bounds, npu_problems
 from neupims.isa.work import Dataflow, NpuWork, Records
-from neupims.lowering.places import Place, RowMajor, panels
+from neupims.lowering.places import Columns, Place, RowMajor, panels, rectangles
 from neupims.lowering.storage import PlacedStorage
 from neupims.lowering.target import Target
-from neupims.lowering.vector import Rows, lower_embedding, lower_rows, lower_sampling, row_chunks
+from neupims.lowering.vector import NORM_ROWS, Rows, lower_embedding, lower_rows, lower_sampling, row_chunks
 
 WIDTH = 256
 ADDRESS = AddressMap((("row", 2048), ("rank", 2), ("group", 2), ("bank", 2), ("column", 4), ("channel", 4)), 64)
@@ -43,7 +43,9 @@ def legal(work: NpuWork) -> bool:
 @pytest.mark.parametrize("tokens", [1, 3, 40, 200])
 def test_layer_norm_reads_and_writes_each_token_once(target: Target, tokens: int) -> None:
     parameters = RowMajor(ADDRESS, 0, WIDTH, 2)
-    work = lower_rows("norm", "layer_norm", Rows(0, tokens, WIDTH), [stream(4096)], stream(1 << 18), target, parameters)
+    work = lower_rows(
+        "norm", "layer_norm", Rows(0, tokens, WIDTH), [stream(4096)], stream(1 << 18), target, (parameters, 2)
+    )
     assert traffic(work) == (2 * tokens * WIDTH + 2 * 2 * WIDTH, 2 * tokens * WIDTH)
     assert work.loads.early.tolist() == [True, True] + [False] * len(work.steps)
     assert work.steps["rows"].sum() == tokens
@@ -98,4 +100,27 @@ def test_a_step_may_need_nothing_from_this_device(target: Target) -> None:
 def test_sampling_leaves_a_token_and_its_score(target: Target) -> None:
     work = lower_sampling("sampling", Rows(0, 40, WIDTH), stream(0), RowMajor(ADDRESS, 1 << 18, 4, 2), target)
     assert traffic(work) == (2 * 40 * WIDTH, 40 * 8)
+    assert legal(work)
+
+
+@pytest.mark.parametrize(("kind", "lines"), list(NORM_ROWS.items()))
+def test_a_norm_reads_its_parameters_once(target: Target, kind: str, lines: int) -> None:
+    parameters = (RowMajor(ADDRESS, 0, WIDTH, 2), lines)
+    work = lower_rows("norm", kind, Rows(0, 40, WIDTH), [stream(4096)], stream(1 << 18), target, parameters)
+    assert traffic(work) == (2 * 40 * WIDTH + lines * 2 * WIDTH, 2 * 40 * WIDTH)
+    assert work.loads.early.tolist() == [True] * lines + [False] * 4
+    assert work.steps["loads"].tolist() == [lines + step for step in (1, 2, 3, 4)]
+    assert legal(work)
+
+
+def test_swiglu_reads_both_halves(target: Target) -> None:
+    half, both = WIDTH // 2, stream(0)
+    rows, out = Rows(0, 40, half), panels(ADDRESS, 1 << 18, (200, half), 16, 2)
+    work = lower_rows("swiglu", "swiglu", rows, [both, Columns(both, half)], out, target)
+    first, end = row_chunks(rows, target.npu)
+    whole = both.runs(rectangles(first, end, 0, WIDTH), np.arange(len(first)), False)
+    names = ["channel", "bank", "row", "column", "bursts"]
+    assert sorted(work.loads.runs[names].tolist()) == sorted(whole[names].tolist())
+    assert traffic(work) == (2 * 40 * WIDTH, 2 * 40 * half)
+    assert work.other_ops == 5 * 40 * half
     assert legal(work)

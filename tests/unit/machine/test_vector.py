@@ -36,6 +36,11 @@ def test_elementwise(kind: str) -> None:
     assert row_latency(kind, 4096, UNITS, 2) == passes(4096, 128)
 
 
+def test_a_gated_activation_is_an_activation_and_a_product() -> None:
+    silu, product, both = (row_latency(kind, 4096, UNITS, 2) for kind in ("silu", "mul", "swiglu"))
+    assert both == silu + product == 32 * 4
+
+
 def test_latencies_come_from_the_spec() -> None:
     slow = UNITS.model_copy(update={"multiply": 4, "scalar_sqrt": 20, "tree_step": 2})
     assert row_latency("layer_norm", 4096, slow, 2) == 2 * 33 * 2 + 2 + 20 + 32 * (2 + 3 * 4)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from neupims.hardware.load import load_system
@@ -51,3 +53,11 @@ def test_precharge_scope_decides_how_many_commands_close_a_tile(scope: str, comm
 
 def test_paper_costs_do_not_look_at_the_memory() -> None:
     assert COSTS["paper"](SEVEN_B_TP4, *parts("neupims")) == PAPER_COSTS
+
+
+def test_query_heads_that_share_keys_take_a_pass_each() -> None:
+    shape = AttentionShape(heads=3, head_dim=48, row_elements=64, banks=4)
+    alone, grouped = (attention_estimate(replace(shape, group=group), PAPER_COSTS) for group in (1, 4))
+    assert [grouped(length) for length in (1, 65, 300)] == [4 * alone(length) for length in (1, 65, 300)]
+    memory, pim = parts("neupims")
+    assert timing_costs(replace(shape, group=4), memory, pim) == timing_costs(shape, memory, pim)

@@ -1,0 +1,25 @@
+"""Which importer a name is for, by its look."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from neupims.graph.model import Model
+
+Importer = Callable[[str, Mapping[str, object]], Model]
+
+
+def _json(name: str, options: Mapping[str, object]) -> Model:
+    from neupims.graph.importers.huggingface import load_config
+
+    return load_config(Path(name), options)
+
+
+SUFFIXES: Mapping[str, Importer] = {".json": _json}
+
+
+def importer_of(name: str) -> Importer | None:
+    """The importer of a config.json, of a folder that has one, of `file.onnx` or of `module:factory`; else None."""
+    path = Path(name)
+    if path.is_dir() and (path / "config.json").is_file():
+        return lambda name, options: _json(str(Path(name) / "config.json"), options)
+    return SUFFIXES.get(path.suffix.lower())

@@ -1,0 +1,213 @@
+"""Any model on any system: what `simulation` does with graphs that are no stacks of GPT or Llama decoder blocks.
+
+A graph runs on one device, operator by operator. With PIM, attention over a cache and products of weights with a few
+vectors run in the banks; interleaved, two halves of the batch take turns on NPU and PIM as a list scheduler puts them.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from neupims import __version__
+from neupims.device_runs import Tools, fastest, run_or_recall
+from neupims.errors import ModelError
+from neupims.graph import Graph, Model
+from neupims.hardware.npu import GpuSpec
+from neupims.hardware.system import SystemSpec
+from neupims.isa.work import Plan
+from neupims.lowering.decoder import read_decoder
+from neupims.lowering.operators.banks import TileTimes
+from neupims.lowering.operators.gpu import lower_roofline_graph
+from neupims.lowering.operators.groups import grouped
+from neupims.lowering.operators.once import once
+from neupims.lowering.operators.outline import Chain, Turn, chain, plan_of
+from neupims.lowering.operators.plan import Lowered, lower_graph, serial_plan
+from neupims.lowering.plan import npu_of
+from neupims.machine.dram.memory import Engine
+from neupims.machine.gpu import run_roofline
+from neupims.machine.outcome import DeviceResult
+from neupims.machine.systolic import cost_of
+from neupims.request import Batch
+from neupims.results.digest import digest
+from neupims.results.measure import Job, measure
+from neupims.results.record import Run
+from neupims.scheduling.channels import pack_channels
+from neupims.scheduling.estimate import COSTS, AttentionShape, Estimate, attention_estimate, timing_costs
+from neupims.scheduling.rounds import Round, Task, repeated, rounds
+from neupims.scheduling.stages import execution_mode
+from neupims.scheduling.subbatch import split_batch
+
+Interleaving = Literal["on", "off", "auto"]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphJob:
+    """A model over a batch, on one device."""
+
+    system: SystemSpec
+    model: Model
+    batch: Batch
+
+    def graph(self, part: Batch) -> Graph:
+        """The graph over some of the requests."""
+        return self.model.trace([request.length for request in part])
+
+
+def is_decoder(model: Model, batch: Batch) -> bool:
+    """Whether a decode step of the model is a stack of decoder blocks of the GPT-3 or Llama family."""
+    if model.passes != "decode":
+        return False
+    try:
+        read_decoder(model.decode([request.length for request in batch]))
+    except ModelError:
+        return False
+    return True
+
+
+def simulate_graph(
+    system: SystemSpec, model: Model, batch: Batch, interleaving: Interleaving | None, engine: Engine, tools: Tools
+) -> Run:
+    """One pass of `model` over `batch` on a device: a decode step, or a forward pass.
+
+    Raises:
+        NeupimsError: the model or the batch does not fit.
+    """
+    began = time.perf_counter()
+    job = replace(GraphJob(system, model, batch), batch=packed_batch(GraphJob(system, model, batch)))
+    if isinstance(system.processor, GpuSpec):
+        mode, result = "off", run_graph_roofline(job, system.processor)
+    else:
+        plans = {mode: graph_plan(job, mode) for mode in modes(job, interleaving)}
+        mode, result = fastest({mode: run_or_recall(plan, system, engine, tools) for mode, plan in plans.items()})
+    record = Job(
+        system=system,
+        hardware_digest=digest(system.model_dump(mode="json")),
+        model=model.name,
+        variant=model.variant,
+        batch=job.batch,
+        tp=1,
+        pp=1,
+        layers=None,
+        interleaving=mode,
+        version=__version__,
+        engine=engine,
+    )
+    return measure(record, [result], time.perf_counter() - began)
+
+
+def last_plan(system: SystemSpec, model: Model, batch: Batch, interleaving: Interleaving | None) -> Plan:
+    """The plan of the last mode that `simulate_graph` would try."""
+    job = replace(GraphJob(system, model, batch), batch=packed_batch(GraphJob(system, model, batch)))
+    return graph_plan(job, modes(job, interleaving)[-1])
+
+
+def modes(job: GraphJob, interleaving: Interleaving | None) -> tuple[str, ...]:
+    """`off`, `on`, or both, of which the faster is to be taken; nothing is interleaved that uses one engine only."""
+    policy, requests = job.system.policy, len(job.batch)
+    wanted = interleaving or policy.interleaving
+    if execution_mode(wanted, requests, policy.interleaving_from) == "serial" or not uses_both(job):
+        return ("off",)
+    return ("off", "on") if wanted == "auto" and policy.interleaving_auto == "faster" else ("on",)
+
+
+def check_settings(model: Model, tp: int, pp: int, layers: int | None, unroll: bool) -> None:
+    """ModelError for what only decoders of the GPT-3 and Llama families can be divided by."""
+    asked = {"--tp": tp > 1, "--pp": pp > 1, "--layers": layers is not None, "unroll": unroll}
+    wrong = ", ".join(name for name, given in asked.items() if given)
+    if wrong:
+        raise ModelError(
+            f"{model.name}: {wrong}: only decoders of the GPT-3 and Llama families are divided or cut; other "
+            f"models run whole on one device: leave it out"
+        )
+
+
+def packed_batch(job: GraphJob) -> Batch:
+    """The batch with a channel for each request, if attention over a cache runs in PIM."""
+    system = job.system
+    if system.policy.attention != "pim" or system.memory is None or not _cached(job.graph(job.batch)):
+        return job.batch
+    channels = system.memory.organization.channels
+    return pack_channels(system.policy.channel_packing, job.batch, channels, _estimate(job), None)
+
+
+def _cached(graph: Graph) -> bool:
+    return any(group.cached for group in grouped(once(graph)))
+
+
+def _estimate(job: GraphJob) -> Estimate:
+    """Latency of a request's attention, as the channel packing sees it: that of the first attention of the graph."""
+    memory, pim = job.system.memory, job.system.pim
+    logits = [item.op for item in once(job.graph(job.batch)) if item.op.kind == "logit" and item.op.states]
+    if memory is None or pim is None or not logits:
+        return lambda length: length
+    org, first = memory.organization, logits[0]
+    size = first.states[0].bytes // first.states[0].elements
+    shape = AttentionShape(first.number("heads"), first.number("head_dim"), org.row_bytes // size, org.banks)
+    return attention_estimate(shape, COSTS[job.system.policy.estimate](shape, memory, pim))
+
+
+def tile_times(system: SystemSpec) -> TileTimes | None:
+    """GWRITE and full tile of a matrix in the banks, from the timing of the memory."""
+    memory, pim = system.memory, system.pim
+    if memory is None or pim is None:
+        return None
+    org = memory.organization
+    row = org.row_bytes // system.processor.element_bytes
+    costs = timing_costs(AttentionShape(1, row, row, org.banks), memory, pim)
+    return TileTimes(costs.gwrite, costs.attend_tile)
+
+
+def graph_plan(job: GraphJob, mode: str) -> Plan:
+    """The plan of a graph on a system with an NPU: `off`, or `on` for interleaved halves.
+
+    Raises:
+        ConfigError, CapacityError: as `lower_graph`.
+    """
+    npu, _ = npu_of(job.system)
+    parts: Sequence[Batch] = (job.batch,)
+    if mode == "on":
+        parts = split_batch(job.system.policy.sub_batches, job.batch, _estimate(job))
+    graphs = [job.graph(part) for part in parts]
+    lowered = lower_graph(graphs, parts, job.system, cost_of(npu.arrays), tile_times(job.system))
+    return serial_plan(lowered) if mode == "off" else plan_of(lowered, interleaved(lowered))
+
+
+def uses_both(job: GraphJob) -> bool:
+    """Whether some block of the graph works on both engines, so that halves can be interleaved."""
+    npu, _ = npu_of(job.system)
+    lowered = lower_graph([job.graph(job.batch)], [job.batch], job.system, cost_of(npu.arrays), tile_times(job.system))
+    return any(part.engine == "pim" for part in lowered.segments)
+
+
+def interleaved(lowered: Lowered) -> list[Turn]:
+    """Segments of both halves as a list scheduler puts them on NPU and PIM, equal rounds together."""
+    steps = list(chain(lowered.segments))
+    tasks = [task for half in range(len(lowered.halves)) for task in _tasks(steps, half)]
+    made = repeated(tasks, rounds(tasks))
+    return [Turn(tuple((half, number) for half, number in _labels(tasks, one)), one.repeats) for one in made]
+
+
+def _labels(tasks: Sequence[Task], one: Round) -> Iterator[tuple[int, ...]]:
+    return (tasks[index].label for _, taken in one.tasks for index in taken)
+
+
+def _tasks(steps: Sequence[Chain], half: int) -> list[Task]:
+    """A half's way through the graph: each step after the one before it."""
+    first = half * len(steps)
+    return [
+        Task(
+            label=(half, step.segment.number),
+            engine=step.segment.engine,
+            after=(first + index - 1,) if index else (),
+            priority=(index, half),
+            repeats=step.repeats,
+        )
+        for index, step in enumerate(steps)
+    ]
+
+
+def run_graph_roofline(job: GraphJob, gpu: GpuSpec) -> DeviceResult:
+    """The graph on a processor that is timed as a roofline. CapacityError if it does not fit."""
+    stages, repeats = lower_roofline_graph(job.graph(job.batch), gpu.memory_bytes)
+    return run_roofline(stages, gpu, job.system.link, repeats)

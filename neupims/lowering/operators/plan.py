@@ -1,0 +1,214 @@
+"""A graph as a plan: operators grouped, given to units, placed, cut into segments, and these put into stages."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from typing import Literal
+
+from neupims.errors import ConfigError
+from neupims.graph import Graph
+from neupims.hardware.system import SystemSpec
+from neupims.isa.work import NpuWork, PimMatrix, PimWork, Plan, Stage
+from neupims.lowering.memory_map import address_map
+from neupims.lowering.on_demand import StagesOnDemand
+from neupims.lowering.operators.arena import Arena, arena
+from neupims.lowering.operators.attention import lower_attention
+from neupims.lowering.operators.banks import TileTimes, lower_broadcast, lower_matrix
+from neupims.lowering.operators.choose import ON, Form, form_of, unit_of
+from neupims.lowering.operators.groups import Engine, Group, grouped
+from neupims.lowering.operators.once import Names, once
+from neupims.lowering.operators.pim_places import Banks, base_row, in_banks, place_banks
+from neupims.lowering.operators.pim_steps import lower_banked_attention, lower_placing
+from neupims.lowering.plan import npu_of
+from neupims.lowering.storage import PlacedStorage
+from neupims.lowering.target import Cost, Target
+from neupims.request import Batch
+
+Work = NpuWork | PimWork | PimMatrix
+Step = Literal["npu", "broadcast", "matrix", "placing", "attention"]
+ENGINES: dict[Step, Engine] = {
+    "npu": "npu",
+    "broadcast": "npu",
+    "matrix": "pim",
+    "placing": "npu",
+    "attention": "pim",
+}
+STEPS: dict[Form, tuple[Step, ...]] = {
+    "npu": ("npu",),
+    "matrix": ("broadcast", "matrix"),
+    "attention": ("placing", "attention"),
+}
+"""What a group in the banks needs before it: its operands in the rows from which the banks read them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """The whole batch, or one of two halves, with the places of its tensors."""
+
+    graph: Graph
+    batch: Batch
+    arena: Arena
+    banks: Banks
+    target: Target
+    tag: str = ""
+    """Begins the names of its operators."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Steps of groups of one block, or outside of blocks, that one engine does one after the other."""
+
+    number: int
+    block: Names
+    times: int
+    """How often it stands in the graph."""
+    engine: Engine
+    steps: tuple[tuple[int, Step], ...]
+    """Numbers of groups, each with what is done of it."""
+
+    @property
+    def name(self) -> str:
+        """Block, or `top`, and number."""
+        return f"{self.block[-1] if self.block else 'top'}.{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """Segments of a graph, and the halves of the batch that go through them."""
+
+    groups: tuple[tuple[Group, ...], ...]
+    """Of each half."""
+    segments: tuple[Segment, ...]
+    halves: tuple[Half, ...]
+
+    def stage(self, name: str, parts: Sequence[tuple[int, Segment]]) -> Stage:
+        """A stage of segments, each of a half, whose engines work side by side."""
+        works = [work for half, part in parts for work in self._works(half, part)]
+        return Stage(
+            name,
+            npu=tuple(work for work in works if isinstance(work, NpuWork)),
+            pim=tuple(work for work in works if not isinstance(work, NpuWork)),
+        )
+
+    def _works(self, number: int, part: Segment) -> list[Work]:
+        half, groups = self.halves[number], self.groups[number]
+        made = [work for group, step in part.steps for work in LOWER[step](groups[group], half)]
+        return [replace(work, name=half.tag + work.name) for work in made] if half.tag else made
+
+
+def target_of(system: SystemSpec, cost: Cost) -> Target:
+    """The device as lowering sees it. ConfigError if it has no NPU, or takes addresses from a running counter."""
+    npu, memory = npu_of(system)
+    if system.policy.addresses != "placed":
+        raise ConfigError(
+            f"{system.name}: policy.addresses: '{system.policy.addresses}' is how the published simulator runs "
+            f"decoders of the GPT-3 family; other graphs need 'placed', as in neupims, npu-pim and npu-only"
+        )
+    return Target(npu, system.policy, PlacedStorage(), memory.bandwidth_gb_s / npu.clock_ghz, cost)
+
+
+def lower_graph(
+    graphs: Sequence[Graph], batches: Sequence[Batch], system: SystemSpec, cost: Cost, times: TileTimes | None
+) -> Lowered:
+    """Segments of a graph on one device.
+
+    Args:
+        graphs: The graph of the whole batch, or of each of its two halves: the same operators in the same order.
+        batches: Requests of each graph; they have channels if attention runs in PIM.
+        system: A system with an NPU.
+        cost: Cycles of STEPs on the arrays.
+        times: Of PIM, if the system has it.
+
+    Raises:
+        ConfigError: the system has no NPU.
+        CapacityError: weights, states and activations do not fit.
+    """
+    target, (_, memory) = target_of(system, cost), npu_of(system)
+    groups = tuple(tuple(grouped(once(graph))) for graph in graphs)
+    forms: list[Form] = [form_of(group, system, target, times) for group in groups[0]]
+    elsewhere = frozenset(name for group, form in zip(groups[0], forms, strict=True) for name in in_banks(group, form))
+    operators = [[item for group in part for item in group.operators] for part in groups]
+    arenas = arena(graphs, operators, memory, elsewhere)
+    base = base_row(arenas[-1].end, memory)
+    banks = place_banks(groups, forms, batches, base, system)
+    address = address_map(memory, base) if elsewhere else arenas[0].address
+    tags = [f"sb{number + 1}." if len(graphs) > 1 else "" for number in range(len(graphs))]
+    rows = zip(graphs, batches, arenas, banks, tags, strict=True)
+    halves = tuple(
+        Half(graph, batch, replace(places, address=address), rows_of, target, tag)
+        for graph, batch, places, rows_of, tag in rows
+    )
+    return Lowered(groups, segments(groups[0], forms), halves)
+
+
+def segments(groups: Sequence[Group], forms: Sequence[Form]) -> tuple[Segment, ...]:
+    """Steps cut where the block or the engine changes; `forms` has one entry for each group."""
+    steps: list[tuple[int, Step]] = [(number, step) for number, form in enumerate(forms) for step in STEPS[form]]
+    steps = _without_repeats(steps, groups)
+    cut = groupby(steps, key=lambda one: (groups[one[0]].block, groups[one[0]].times, ENGINES[one[1]]))
+    return tuple(
+        Segment(number, block, times, engine, tuple(members))
+        for number, ((block, times, engine), members) in enumerate(cut)
+    )
+
+
+def _without_repeats(steps: list[tuple[int, Step]], groups: Sequence[Group]) -> list[tuple[int, Step]]:
+    """A vector that is in the banks already, for the matrix before, is not written there again."""
+    kept: list[tuple[int, Step]] = []
+    there: object = None
+    for number, step in steps:
+        operand = groups[number].operators[0].op.inputs[0]
+        if step == "broadcast" and operand == there:
+            continue
+        there = operand if step in ("broadcast", "matrix") else None if step == "placing" else there
+        kept.append((number, step))
+    return kept
+
+
+def serial_plan(lowered: Lowered) -> Plan:
+    """One segment after the other."""
+    lower = [partial(lowered.stage, part.name, [(0, part)]) for part in lowered.segments]
+    return Plan(StagesOnDemand(lower, None), tuple(part.times for part in lowered.segments))
+
+
+# Steps ----------------------------------------------------------------------------------------
+
+
+def _npu(group: Group, half: Half) -> tuple[Work, ...]:
+    if group.cached:
+        return (lower_attention(group, half.arena, half.target),)
+    works: list[Work] = []
+    for item in group.operators:
+        works += ON[unit_of(item.op, half.target)](item.op, half.arena, half.target)
+    return tuple(works)
+
+
+def _broadcast(group: Group, half: Half) -> tuple[Work, ...]:
+    op = group.operators[0].op
+    return (lower_broadcast(op, half.banks.matrices[op.name], half.arena),)
+
+
+def _matrix(group: Group, half: Half) -> tuple[Work, ...]:
+    op = group.operators[0].op
+    return (lower_matrix(op, half.banks.matrices[op.name], half.arena, half.banks.macs_per_bank),)
+
+
+def _placing(group: Group, half: Half) -> tuple[Work, ...]:
+    cache = half.banks.caches[group.name]
+    return (lower_placing(group, cache, half.banks.first, half.arena, half.target),)
+
+
+def _attention(group: Group, half: Half) -> tuple[Work, ...]:
+    cache = half.banks.caches[group.name]
+    requests = (half.batch, half.banks.first)
+    return (lower_banked_attention(group, cache, half.arena, requests, half.banks.macs_per_bank, half.target),)
+
+
+LOWER: dict[Step, Callable[[Group, Half], tuple[Work, ...]]] = {
+    "npu": _npu,
+    "broadcast": _broadcast,
+    "matrix": _matrix,
+    "placing": _placing,
+    "attention": _attention,
+}

@@ -1,0 +1,83 @@
+"""A matrix in the banks times vectors, in progress: tiles in all channels, sums, and results to memory."""
+
+from functools import partial
+
+from simpy.events import Event
+
+from neupims.events.join import Join
+from neupims.isa.work import PimMatrix
+from neupims.machine.attention_run import PendingWrites
+from neupims.machine.core import Core
+from neupims.machine.outcome import OperatorSpan
+from neupims.machine.pim_batch import Phase, Writes, departures
+from neupims.machine.pim_rows import ROWS
+from neupims.machine.ranks import ATTEND_RESULT, END_OF_PIM
+from neupims.machine.vector import row_latency
+
+
+class MatrixRun:
+    """State of a PimMatrix from its first instruction to its last acknowledged result."""
+
+    def __init__(self, work: PimMatrix, core: Core) -> None:
+        pim, memory = core.system.pim, core.system.memory
+        if pim is None or memory is None:
+            raise ValueError(f"{work.name}: {core.system.name} has no PIM")
+        self.work, self.core, self._pim, self._memory = work, core, pim, memory.organization
+        self._tiles = Phase(work.vectors, work.channels, core.transfers)
+        self._output = Writes(work.output, core.transfers)
+        units, size = core.npu.vector, core.npu.element_bytes
+        self._sum = work.sums * row_latency("partial_sum", self._memory.banks, units, size)
+        self.finished = Event(core.env)
+
+    def begin(self) -> None:
+        """Start the work now."""
+        now, vectors = self.core.now, len(self.work.vectors)
+        self.start = now
+        self._known = PendingWrites(self._output, vectors, self.core, self._finish_at)
+        self._left = [Join(self.work.channels, now, partial(self._complete, vector)) for vector in range(vectors)]
+        self._rows = ROWS[self.core.npu.vector.order](range(self._tiles.count), self.core, self._summed)
+        self._expect()
+        key, first = self._tiles.count, now + self.core.operator_gap_ps
+        for cycles, part in departures(self._tiles.records, self._pim, self._memory.channels):
+            self.core.transfers.send_pim(first + self.core.transfers.clock.ps(cycles), key, part)
+            key += 1
+
+    def _expect(self) -> None:
+        """Results of all channels; what follows from one leaves `_sum` cycles after it at the earliest."""
+        transfers = self.core.transfers
+        window = transfers.reaction(self.core.ahead.result, self.core.clock.ps(self._sum))
+        transfers.holds.add(window)
+        known = Join(self._tiles.count, 0, lambda _: transfers.holds.remove(window))
+
+        def handle(block: int) -> None:
+            self._arrived(block)
+            known.count_down(0)
+
+        transfers.watch(self._tiles.first, self._tiles.count, handle)
+
+    def _arrived(self, block: int) -> None:
+        arrival, row = int(self.core.transfers.arrived[block]), block - self._tiles.first
+        if self._sum:
+            self.core.agenda.at(arrival, (*ATTEND_RESULT, block), partial(self._rows.arrived, row, self._sum))
+        else:
+            self._summed(row, arrival)
+
+    def _summed(self, row: int, time: int) -> None:
+        self._left[row // self.work.channels].count_down(time)
+
+    def _complete(self, vector: int, time: int) -> None:
+        size = int(self.work.output[vector]["bursts"].sum()) * self._memory.burst_bytes
+        self._known.send(vector, 0, time, vector, size)
+
+    def _finish_at(self, time: int) -> None:
+        self.end = time
+        self.core.agenda.at(time, END_OF_PIM, self._finish)
+
+    def _finish(self) -> None:
+        self.finished.succeed()
+
+    def spans(self) -> tuple[OperatorSpan, ...]:
+        """What the work did, once it has finished."""
+        work, burst = self.work, self._memory.burst_bytes
+        moved = (self._tiles.bursts * burst, self._output.bursts * burst)
+        return (OperatorSpan(work.name, work.kind, "pim", self.start, self.end, work.macs, 0, *moved),)

@@ -1,0 +1,73 @@
+"""Models of any sort on the shipped systems, and decoders on both ways to run them."""
+
+from dataclasses import replace
+
+import pytest
+
+from neupims.device_runs import Tools
+from neupims.errors import ModelError
+from neupims.graph import load_model
+from neupims.graph_runs import is_decoder, simulate_graph
+from neupims.hardware.load import load_system
+from neupims.request import Batch, Request
+from neupims.simulation import compare, plan, simulate
+
+SYSTEMS = ("gpu-a100", "npu-only", "npu-pim", "neupims")
+LENGTHS = (40, 170, 600, 130, 333, 800)
+BATCH: Batch = tuple(Request(index, length) for index, length in enumerate(LENGTHS))
+BOTH_WAYS = 0.06
+"""By how much a decoder may take another time as a graph: q, k and v are copied, weights lie elsewhere."""
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_decoder_takes_about_the_same_time_as_any_other_graph(name: str) -> None:
+    system = load_system(name, [] if name == "gpu-a100" else ["policy.placement=npu"])
+    model = load_model("gpt3-7b", options={"width": 1024, "heads": 8, "layers": 4})
+    one = simulate(system, model, BATCH, interleaving="off")
+    other = simulate_graph(system, model, BATCH, "off", "fast", Tools(None, None))
+    assert abs(other.iteration_ps / one.iteration_ps - 1) < BOTH_WAYS
+    macs = [sum(times(run, span.name) * span.macs for span in run.operators) for run in (one, other)]
+    assert macs[0] == macs[1]
+    assert one.commands.get("PIM_HEADER") == other.commands.get("PIM_HEADER")
+
+
+def times(run, name: str) -> int:
+    return 4 if "layer0" in name else 1
+
+
+def test_a_forward_pass_runs_on_all_systems() -> None:
+    model = load_model("poolformer", options={"resolution": 64})
+    runs = compare([load_system(name) for name in SYSTEMS], model, BATCH[:2]).runs
+    assert [run.system for run in runs] == list(SYSTEMS)
+    assert all(run.iteration_ps > 0 and run.batch == 2 and run.interleaving == "off" for run in runs)
+    macs = {sum(span.macs for span in run.operators) for run in runs}
+    assert len(macs) == 1
+
+
+def test_engines_agree_on_a_forward_pass() -> None:
+    system = load_system("neupims", ["memory.organization.channels=2"])
+    model = load_model("poolformer", options={"resolution": 32, "depths": "1,1,1,1", "widths": "16,16,32,32"})
+    runs = [simulate(system, model, BATCH[:1], engine=engine) for engine in ("fast", "plain", "reference")]
+    first = replace(runs[0], wall_s=0, effort=None)
+    assert all(replace(run, wall_s=0, effort=None) == first for run in runs)
+
+
+def test_only_decoders_are_divided() -> None:
+    model = load_model("poolformer")
+    assert not is_decoder(model, BATCH)
+    assert is_decoder(load_model("gpt3-7b"), BATCH)
+    with pytest.raises(ModelError) as error:
+        simulate(load_system("npu-only"), model, BATCH, tp=2, layers=1)
+    assert str(error.value) == (
+        "poolformer-s12: --tp, --layers: only decoders of the GPT-3 and Llama families are divided or cut; other "
+        "models run whole on one device: leave it out"
+    )
+
+
+def test_the_plan_of_a_forward_pass_has_a_stage_for_each_block() -> None:
+    made = plan(load_system("npu-only"), load_model("poolformer"), BATCH[:1])
+    assert [stage.name for stage in made.stages] == [
+        *("top.0", "stage1.block0.1", "top.2", "stage2.block0.3", "top.4", "stage3.block0.5"),
+        *("top.6", "stage4.block0.7", "top.8"),
+    ]
+    assert made.repeats == (1, 2, 1, 2, 1, 6, 1, 2, 1)
