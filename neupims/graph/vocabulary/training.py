@@ -8,7 +8,12 @@ from neupims.graph.tracing.regions import Value
 
 
 class Training(Recorder):
-    """Marks for a training step; they change nothing in any other phase."""
+    """Marks for a training step; any other graph is without them."""
+
+    @property
+    def training(self) -> bool:
+        """Whether this is a training step, for parts that a model has only then, or no longer."""
+        return self.sequences.phase == "training"
 
     def trainable(self, pattern: str, size: int | None = None, *, axis: int = 0) -> None:
         """Training changes the weights that have been made so far, in this repetition, under names like `pattern`.
@@ -22,7 +27,8 @@ class Training(Recorder):
         if not found:
             names = ", ".join(weight.name for weight in owned) or "none"
             raise self.error("trainable", full, f"no weight is called so here; weights: {names}")
-        self.region.trained |= {weight.name: self._marked(weight, axis, size) for weight in found}
+        marks = {weight.name: self._marked(weight, axis, size) for weight in found}
+        self.region.trained |= marks if self.training else {}
 
     def detach(self, x: Value) -> Value:
         """x, through which no gradient goes: what it was computed from is not trained by what it is used for."""
