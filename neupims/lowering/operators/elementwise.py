@@ -145,6 +145,15 @@ def _messages(op: Operator, arena: Arena, count: int) -> Read:
     return [*read, *weights]
 
 
+def _edges(op: Operator, arena: Arena, count: int) -> Read:
+    features, gradients, edges = op.inputs
+    read = [(contiguous(arena.base(edges), edges.bytes, 1), edges.role != "activation")]
+    for tensor in (features, gradients):
+        row = tensor.bytes // tensor.shape[0]
+        read.append((scattered(arena.base(tensor), tensor.bytes, row, edges.shape[1], count), False))
+    return read
+
+
 def _scatter(op: Operator, arena: Arena, count: int) -> Read:
     x, indices, base = op.inputs
     row = x.bytes // x.elements * x.shape[-1]
@@ -161,6 +170,7 @@ SCATTERED: dict[str, Callable[[Operator, Arena, int], Read]] = {
     "embedding": _embedding,
     "gather": _gather,
     "message_passing": _messages,
+    "edge_gradient": _edges,
     "scatter": _scatter,
     "last": _last,
 }
@@ -235,11 +245,14 @@ WORK: dict[str, Callable[[Operator], int]] = {
     for name in (
         *("avg_pool", "max_pool", "interpolate", "message_passing", "top_k", "sort"),
         *("fft", "cholesky", "eigen", "triangular_solve", "causal_conv", "conv", "conv_transposed", "matmul"),
-        *("linear", "expert_linear", "logit", "attend"),
+        *("linear", "expert_linear", "logit", "attend", "attention_gradient", "expert_gradient"),
+        *("conv_input_gradient", "conv_weight_gradient", "causal_conv_gradient", "gradient", "edge_gradient"),
+        *("selective_scan_gradient", "cross_entropy", "squared_error", "adamw", "adam", "momentum", "sgd"),
+        *("dual_scan", "wkv", "token_shift", "eigenvalues"),
     )
 }
 WORK["selective_scan"] = lambda op: op.inputs[0].elements * op.weights[0].shape[1]
 """Kinds whose work is not one element for each of their largest operand."""
 
-ESTIMATED = ("top_k", "sort", "fft", "cholesky", "eigen", "triangular_solve")
+ESTIMATED = ("top_k", "sort", "fft", "cholesky", "eigen", "eigenvalues", "triangular_solve")
 """Kinds that take one operation of each lane after the other; their data flow inside is not modelled."""
