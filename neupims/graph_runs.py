@@ -6,13 +6,14 @@ vectors run in the banks; interleaved, two halves of the batch take turns on NPU
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from neupims import __version__
 from neupims.device_runs import Tools, fastest, run_or_recall
 from neupims.errors import ModelError
 from neupims.graph import Graph, Model
+from neupims.graph.share import pipeline_share
 from neupims.hardware.npu import GpuSpec
 from neupims.hardware.system import SystemSpec
 from neupims.isa.work import Plan
@@ -22,7 +23,7 @@ from neupims.lowering.operators.gpu import lower_roofline_graph
 from neupims.lowering.operators.groups import grouped
 from neupims.lowering.operators.once import once
 from neupims.lowering.operators.outline import Chain, Turn, chain, plan_of
-from neupims.lowering.operators.plan import Lowered, lower_graph, serial_plan
+from neupims.lowering.operators.plan import Lowered, Sample, lower_graph, serial_plan
 from neupims.lowering.plan import npu_of
 from neupims.machine.dram.memory import Engine
 from neupims.machine.gpu import run_roofline
@@ -43,15 +44,18 @@ Interleaving = Literal["on", "off", "auto"]
 
 @dataclass(frozen=True, slots=True)
 class GraphJob:
-    """A model over a batch, on one device."""
+    """A model over a batch, on one of `pp` devices that share its layers."""
 
     system: SystemSpec
     model: Model
     batch: Batch
+    waiting: Batch = ()
+    """Requests of other micro-batches, whose states lie on the same device."""
+    pp: int = 1
 
-    def graph(self, part: Batch) -> Graph:
-        """The graph over some of the requests."""
-        return self.model.trace([request.length for request in part])
+    def sample(self, part: Batch) -> Sample:
+        """The device's share of the graph over some of the requests."""
+        return Sample(pipeline_share(self.model.trace([request.length for request in part]), self.pp), part)
 
 
 def is_decoder(model: Model, batch: Batch) -> bool:
@@ -66,39 +70,65 @@ def is_decoder(model: Model, batch: Batch) -> bool:
 
 
 def simulate_graph(
-    system: SystemSpec, model: Model, batch: Batch, interleaving: Interleaving | None, engine: Engine, tools: Tools
+    system: SystemSpec,
+    model: Model,
+    batch: Batch,
+    interleaving: Interleaving | None,
+    engine: Engine,
+    tools: Tools,
+    pp: int = 1,
 ) -> Run:
-    """One pass of `model` over `batch` on a device: a decode step, or a forward pass.
+    """One pass of `model` over `batch`: a decode step, or a forward pass, on `pp` devices that share the layers.
+
+    As in `simulate`, the batch is cut into `pp` micro-batches, and an iteration is the time in which a device has
+    served all of them.
 
     Raises:
         NeupimsError: the model or the batch does not fit.
     """
     began = time.perf_counter()
-    job = replace(GraphJob(system, model, batch), batch=packed_batch(GraphJob(system, model, batch)))
-    if isinstance(system.processor, GpuSpec):
-        mode, result = "off", run_graph_roofline(job, system.processor)
-    else:
-        plans = {mode: graph_plan(job, mode) for mode in modes(job, interleaving)}
-        mode, result = fastest({mode: run_or_recall(plan, system, engine, tools) for mode, plan in plans.items()})
+    jobs = micro_batches(system, model, batch, pp)
+    outcomes = [_fastest(job, interleaving, engine, tools) for job in jobs]
     record = Job(
         system=system,
         hardware_digest=digest(system.model_dump(mode="json")),
         model=model.name,
         variant=model.variant,
-        batch=job.batch,
+        batch=tuple(request for job in jobs for request in job.batch),
         tp=1,
-        pp=1,
+        pp=pp,
         layers=None,
-        interleaving=mode,
+        interleaving=outcomes[0][0],
         version=__version__,
         engine=engine,
     )
-    return measure(record, [result], time.perf_counter() - began)
+    return measure(record, [result for _, result in outcomes], time.perf_counter() - began)
 
 
-def last_plan(system: SystemSpec, model: Model, batch: Batch, interleaving: Interleaving | None) -> Plan:
-    """The plan of the last mode that `simulate_graph` would try."""
-    job = replace(GraphJob(system, model, batch), batch=packed_batch(GraphJob(system, model, batch)))
+def micro_batches(system: SystemSpec, model: Model, batch: Batch, pp: int) -> list[GraphJob]:
+    """Every pp-th request, each with a channel where it needs one."""
+    if pp > len(batch):
+        raise ModelError(f"--pp {pp} cuts a batch of {len(batch)} requests into empty parts; use at most {len(batch)}")
+    packed = packed_batch(GraphJob(system, model, batch))
+    parts = [packed[number::pp] for number in range(pp)]
+    return [
+        GraphJob(system, model, part, tuple(request for other in parts if other is not part for request in other), pp)
+        for part in parts
+    ]
+
+
+def _fastest(
+    job: GraphJob, interleaving: Interleaving | None, engine: Engine, tools: Tools
+) -> tuple[str, DeviceResult]:
+    if isinstance(job.system.processor, GpuSpec):
+        return "off", run_graph_roofline(job, job.system.processor)
+    plans = {mode: graph_plan(job, mode) for mode in modes(job, interleaving)}
+    return fastest({mode: run_or_recall(plan, job.system, engine, tools) for mode, plan in plans.items()})
+
+
+def last_plan(system: SystemSpec, model: Model, batch: Batch, interleaving: Interleaving | None, pp: int) -> Plan:
+    """The plan of the first micro-batch in the last mode that `simulate_graph` would try."""
+    job = micro_batches(system, model, batch, pp)[0]
     return graph_plan(job, modes(job, interleaving)[-1])
 
 
@@ -111,21 +141,27 @@ def modes(job: GraphJob, interleaving: Interleaving | None) -> tuple[str, ...]:
     return ("off", "on") if wanted == "auto" and policy.interleaving_auto == "faster" else ("on",)
 
 
-def check_settings(model: Model, tp: int, pp: int, layers: int | None, unroll: bool) -> None:
-    """ModelError for what only decoders of the GPT-3 and Llama families can be divided by."""
-    asked = {"--tp": tp > 1, "--pp": pp > 1, "--layers": layers is not None, "unroll": unroll}
+def runs_as_graph(system: SystemSpec, model: Model, batch: Batch) -> bool:
+    """Whether a model runs operator by operator: no decoder, or one whose weights may lie in the banks."""
+    return not is_decoder(model, batch) or system.policy.placement in ("auto", "pim")
+
+
+def check_settings(system: SystemSpec, model: Model, tp: int, layers: int | None, unroll: bool) -> None:
+    """ModelError for what a graph cannot be divided or cut by."""
+    asked = {"--tp": tp > 1, "--layers": layers is not None, "unroll": unroll}
     wrong = ", ".join(name for name, given in asked.items() if given)
     if wrong:
+        placed = f", unless policy.placement is {system.policy.placement}" if system.policy.placement else ""
         raise ModelError(
-            f"{model.name}: {wrong}: only decoders of the GPT-3 and Llama families are divided or cut; other "
-            f"models run whole on one device: leave it out"
+            f"{model.name}: {wrong}: only decoders of the GPT-3 and Llama families are divided or cut like this"
+            f"{placed}; other models are divided by --pp: leave it out"
         )
 
 
 def packed_batch(job: GraphJob) -> Batch:
     """The batch with a channel for each request, if attention over a cache runs in PIM."""
     system = job.system
-    if system.policy.attention != "pim" or system.memory is None or not _cached(job.graph(job.batch)):
+    if system.policy.attention != "pim" or system.memory is None or not _cached(job.sample(job.batch).graph):
         return job.batch
     channels = system.memory.organization.channels
     return pack_channels(system.policy.channel_packing, job.batch, channels, _estimate(job), None)
@@ -138,7 +174,7 @@ def _cached(graph: Graph) -> bool:
 def _estimate(job: GraphJob) -> Estimate:
     """Latency of a request's attention, as the channel packing sees it: that of the first attention of the graph."""
     memory, pim = job.system.memory, job.system.pim
-    logits = [item.op for item in once(job.graph(job.batch)) if item.op.kind == "logit" and item.op.states]
+    logits = [item.op for item in once(job.sample(job.batch).graph) if item.op.kind == "logit" and item.op.states]
     if memory is None or pim is None or not logits:
         return lambda length: length
     org, first = memory.organization, logits[0]
@@ -165,20 +201,23 @@ def graph_plan(job: GraphJob, mode: str) -> Plan:
     Raises:
         ConfigError, CapacityError: as `lower_graph`.
     """
-    npu, _ = npu_of(job.system)
     parts: Sequence[Batch] = (job.batch,)
     if mode == "on":
         parts = split_batch(job.system.policy.sub_batches, job.batch, _estimate(job))
-    graphs = [job.graph(part) for part in parts]
-    lowered = lower_graph(graphs, parts, job.system, cost_of(npu.arrays), tile_times(job.system))
+    lowered = _lowered(job, parts)
     return serial_plan(lowered) if mode == "off" else plan_of(lowered, interleaved(lowered))
+
+
+def _lowered(job: GraphJob, parts: Sequence[Batch]) -> Lowered:
+    npu, _ = npu_of(job.system)
+    samples = [job.sample(part) for part in parts]
+    waiting = job.sample(job.waiting) if job.waiting else None
+    return lower_graph(samples, job.system, cost_of(npu.arrays), tile_times(job.system), waiting)
 
 
 def uses_both(job: GraphJob) -> bool:
     """Whether some block of the graph works on both engines, so that halves can be interleaved."""
-    npu, _ = npu_of(job.system)
-    lowered = lower_graph([job.graph(job.batch)], [job.batch], job.system, cost_of(npu.arrays), tile_times(job.system))
-    return any(part.engine == "pim" for part in lowered.segments)
+    return any(part.engine == "pim" for part in _lowered(job, [job.batch]).segments)
 
 
 def interleaved(lowered: Lowered) -> list[Turn]:
@@ -210,5 +249,6 @@ def _tasks(steps: Sequence[Chain], half: int) -> list[Task]:
 
 def run_graph_roofline(job: GraphJob, gpu: GpuSpec) -> DeviceResult:
     """The graph on a processor that is timed as a roofline. CapacityError if it does not fit."""
-    stages, repeats = lower_roofline_graph(job.graph(job.batch), gpu.memory_bytes)
+    waiting = job.sample(job.waiting).graph.state_bytes if job.waiting else 0
+    stages, repeats = lower_roofline_graph(job.sample(job.batch).graph, gpu.memory_bytes, waiting)
     return run_roofline(stages, gpu, job.system.link, repeats)

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from neupims import __version__
-from neupims.errors import RequestError
+from neupims.errors import ModelError, RequestError
 from neupims.graph import Model, load_model
 from neupims.hardware.load import load_system
 from neupims.hardware.system import SystemSpec
+from neupims.lowering.decoder import read_decoder
 from neupims.request import DEFAULT_BATCH, DEFAULT_DATASET, Batch, Interleaving, JobSpec, Request
 from neupims.results.digest import digest
 from neupims.serving.datasets import steady_batch
@@ -18,6 +19,9 @@ from neupims.serving.readers import read_requests
 DEFAULT_TP: Mapping[str, int] = {"gpt3-7b": 4, "gpt3-13b": 4, "gpt3-30b": 8, "gpt3-175b": 8}
 """Tensor-parallel degrees in the model files of the published simulator, except that it has 4 for GPT3-30B (with two
 pipeline stages): the weights and the KV cache of 256 requests do not fit on four devices of 32 GiB."""
+MOST_DEVICES = (1, 2, 4, 8)
+WEIGHTS_FOR_TP, WEIGHTS_OF_DEVICE = 4 << 30, 22 << 30
+"""Bytes of weights on one of the devices, of 32 GiB and more, that the shipped systems describe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,13 @@ def load_job(spec: JobSpec) -> Job:
     model = load_model(spec.model, spec.variant, options=dict(spec.options))
     batch, source = _requests(spec)
     systems, notes = load_systems(spec.systems, spec.overrides)
+    tp = spec.tp or default_tp(model)
     return Job(
         systems=systems,
         model=model,
         batch=batch,
-        tp=spec.tp or default_tp(model),
-        pp=spec.pp,
+        tp=tp,
+        pp=spec.pp or default_pp(model, tp),
         layers=spec.layers,
         periods=spec.periods,
         interleaving=spec.interleaving,
@@ -116,8 +121,29 @@ def has_key(system: SystemSpec, setting: str) -> bool:
 
 
 def default_tp(model: Model) -> int:
-    """Tensor-parallel devices that hold the model and a batch of some hundred requests, or one."""
-    return DEFAULT_TP.get(model.name, 1)
+    """Tensor-parallel devices that hold the weights of a decoder beside a batch of some hundred requests, or one.
+
+    The fewest that divide its heads and take WEIGHTS_FOR_TP of weights each, or as many as divide them.
+    """
+    if model.name in DEFAULT_TP or model.passes != "decode":
+        return DEFAULT_TP.get(model.name, 1)
+    graph = model.decode((1,))
+    try:
+        shape = read_decoder(graph)
+    except ModelError:
+        return 1
+    dividing = [tp for tp in MOST_DEVICES if not any(n % tp for n in (shape.heads, shape.kv_heads, shape.ffn))]
+    return next((tp for tp in dividing if graph.weight_bytes <= tp * WEIGHTS_FOR_TP), dividing[-1])
+
+
+def default_pp(model: Model, tp: int) -> int:
+    """Pipeline stages that leave each device no more than WEIGHTS_OF_DEVICE; one for the models of the paper."""
+    if model.name in DEFAULT_TP:
+        return 1
+    graph = model.trace((1,))
+    layers = max((block.count for block in graph.blocks), default=1)
+    wanted = -(-graph.weight_bytes // (tp * WEIGHTS_OF_DEVICE))
+    return min(1 << max(0, wanted - 1).bit_length(), layers)
 
 
 def _requests(spec: JobSpec) -> tuple[Batch, str]:

@@ -40,7 +40,7 @@ class JobSpec:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Of the model, by name."""
     tp: int | None = None
-    pp: int = 1
+    pp: int | None = None
     layers: int | None = None
     periods: int = 1
     """Layers, or passages from one to the next, that are simulated to stand for the others."""

@@ -9,7 +9,7 @@ from neupims import __version__
 from neupims.device_runs import Progress, Tools, fastest, run_or_recall
 from neupims.errors import ConfigError, ModelError
 from neupims.graph import Model
-from neupims.graph_runs import check_settings, is_decoder, last_plan, simulate_graph
+from neupims.graph_runs import check_settings, last_plan, runs_as_graph, simulate_graph
 from neupims.hardware.npu import NpuSpec
 from neupims.hardware.system import SystemSpec
 from neupims.isa.work import Plan
@@ -78,9 +78,9 @@ def simulate(
     """
     began = time.perf_counter()
     setting = Setting(tp, pp, layers, periods, interleaving, unroll, engine)
-    if not is_decoder(model, batch):
-        check_settings(model, tp, pp, layers, unroll)
-        return simulate_graph(system, model, batch, setting.interleaving, engine, Tools(progress, cache))
+    if runs_as_graph(system, model, batch):
+        check_settings(system, model, tp, layers, unroll)
+        return simulate_graph(system, model, batch, interleaving, engine, Tools(progress, cache), pp)
     packed = _packed(system, _shape(model, batch, setting), batch, setting)
     parts = _micro_batches(packed, pp)
     known = ResultCache() if cache is None and pp > 1 else cache
@@ -140,9 +140,9 @@ def plan(
 ) -> Plan:
     """The plan of one device, of the first micro-batch. Raises ConfigError for a roofline processor."""
     setting = Setting(tp, pp, layers, periods, interleaving)
-    if not is_decoder(model, batch):
-        check_settings(model, tp, pp, layers, False)
-        return last_plan(system, model, batch, interleaving)
+    if runs_as_graph(system, model, batch):
+        check_settings(system, model, tp, layers, False)
+        return last_plan(system, model, batch, interleaving, pp)
     packed = _packed(system, _shape(model, batch, setting), batch, setting)
     first = _micro_batches(packed, pp)[0]
     return _plan(system, model, first, _others(packed, first), setting)

@@ -68,7 +68,9 @@ class JobOptions:
     tp: Annotated[
         int | None, typer.Option(min=1, help="Tensor-parallel devices.", show_default="as published for the model")
     ] = None
-    pp: Annotated[int, typer.Option(min=1, help="Pipeline-parallel stages.")] = 1
+    pp: Annotated[
+        int | None, typer.Option(min=1, help="Pipeline-parallel stages; without it, as many as the weights need.")
+    ] = None
     layers: Annotated[
         int | None,
         typer.Option(

@@ -12,9 +12,10 @@ class PolicySpec(Spec):
 
     attention: Literal["pim", "stream", "chain"] = "stream"
     """Decode attention in the PIM banks; on the NPU, all arrays at a time; or there, one head after the other."""
-    placement: Literal["auto", "npu", "pim"] = "auto"
-    """Where weights are multiplied with a few vectors, in graphs that are no decoders of the GPT-3 or Llama family: in
-    the banks if that is estimated to be faster, never, or whenever it can be done there."""
+    placement: Literal["auto", "npu", "pim"] | None = None
+    """Where weights are multiplied with a few vectors: in the banks if that is estimated to be faster, never, or
+    whenever it can be done there. None: never in decoders of the GPT-3 and Llama families, as in the paper, and `auto`
+    in all other models."""
     channel_packing: Literal["min_load", "round_robin", "given"] = "round_robin"
     """How requests are assigned to channels; a file's own assignment always wins over it."""
     sub_batches: Literal["alternating", "balanced"] = "alternating"

@@ -59,8 +59,8 @@ def test_only_decoders_are_divided() -> None:
     with pytest.raises(ModelError) as error:
         simulate(load_system("npu-only"), model, BATCH, tp=2, layers=1)
     assert str(error.value) == (
-        "poolformer-s12: --tp, --layers: only decoders of the GPT-3 and Llama families are divided or cut; other "
-        "models run whole on one device: leave it out"
+        "poolformer-s12: --tp, --layers: only decoders of the GPT-3 and Llama families are divided or cut like "
+        "this; other models are divided by --pp: leave it out"
     )
 
 

@@ -34,17 +34,18 @@ class Arena:
 def arena(
     graphs: Sequence[Graph], operators: Sequence[Sequence[Once]], memory: MemorySpec, elsewhere: frozenset[str]
 ) -> tuple[Arena, ...]:
-    """One arena for each graph: parts of one batch, which share the weights; states and activations are their own.
+    """One arena for each of the lists of operators: parts of one batch, which share the weights, not the rest.
 
-    `elsewhere` are tensors that lie in rows of their own, for PIM. Raises CapacityError if weights and states of all
-    repetitions, and the activations that live at the same time, do not fit.
+    Graphs beyond them only keep their states there. `elsewhere` are tensors that lie in rows of their own, for PIM.
+    Raises CapacityError if weights and states of all repetitions, and the activations that live at the same time, do
+    not fit.
     """
     align, address = stripe_row_bytes(memory), address_map(memory)
     weights, end = _stack(_named(graphs[0], ("weight", "constant"), elsewhere), 0, align)
     cursor = round_up(max(end, _bytes(graphs[0], ("weight", "constant"), elsewhere)), align)
     made: list[Arena] = []
     live = 0
-    for graph, ops in zip(graphs, operators, strict=True):
+    for graph, ops in zip(graphs, (*operators, *(() for _ in graphs[len(operators) :])), strict=True):
         states, end = _stack(_named(graph, ("state", "kv_cache"), elsewhere), cursor, align)
         floor = round_up(max(end, cursor + _bytes(graph, ("state", "kv_cache"), elsewhere)), align)
         bases, cursor = _activations(graph, ops, floor, align)
@@ -61,7 +62,7 @@ def _check(graphs: Sequence[Graph], live: int, memory: MemorySpec) -> None:
         raise CapacityError(
             f"memory: {graphs[0].model} does not fit: {weights / GIB:.2f} GiB of weights, {states / GIB:.2f} GiB of "
             f"states and {live / GIB:.2f} GiB of activations make {total / GIB:.2f} GiB, and a device has "
-            f"{held / GIB:.2f} GiB; lower --batch"
+            f"{held / GIB:.2f} GiB; lower --batch or raise --pp"
         )
 
 

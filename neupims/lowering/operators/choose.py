@@ -71,12 +71,11 @@ def form_of(group: Group, system: SystemSpec, target: Target, times: TileTimes |
     if group.cached:
         return "attention" if system.policy.attention == "pim" and _heads_fit(group, system.memory) else "npu"
     op = group.operators[0].op
-    if op.kind != "linear" or system.policy.placement == "npu" or op.weights[0].base or not _for_banks(op):
+    if op.kind != "linear" or system.policy.placement == "npu" or not _for_banks(op):
         return "npu"
     if system.policy.placement == "pim":
         return "matrix"
-    clock = system.memory.clock_ghz
-    banks = bank_ns(op, system, target, times, clock)
+    banks = bank_ns(op, system, target, times, system.memory.clock_ghz)
     return "matrix" if banks < npu_ns(op, target) else "npu"
 
 

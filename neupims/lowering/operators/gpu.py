@@ -12,14 +12,20 @@ GIB = 1 << 30
 Works = tuple[RooflineWork | LinkWork, ...]
 
 
-def lower_roofline_graph(graph: Graph, memory_bytes: int) -> tuple[tuple[tuple[str, Works], ...], tuple[int, ...]]:
-    """Stages by name and how often each stands in the graph. CapacityError if weights and states do not fit."""
-    total = graph.weight_bytes + graph.state_bytes
+def lower_roofline_graph(
+    graph: Graph, memory_bytes: int, waiting_bytes: int = 0
+) -> tuple[tuple[tuple[str, Works], ...], tuple[int, ...]]:
+    """Stages by name and how often each stands in the graph.
+
+    CapacityError if weights, states and those of waiting requests do not fit.
+    """
+    states = graph.state_bytes + waiting_bytes
+    total = graph.weight_bytes + states
     if total > memory_bytes:
         raise CapacityError(
             f"memory: {graph.model} does not fit: {graph.weight_bytes / GIB:.2f} GiB of weights and "
-            f"{graph.state_bytes / GIB:.2f} GiB of states make {total / GIB:.2f} GiB, and the device has "
-            f"{memory_bytes / GIB:.2f} GiB; lower --batch"
+            f"{states / GIB:.2f} GiB of states make {total / GIB:.2f} GiB, and the device has "
+            f"{memory_bytes / GIB:.2f} GiB; lower --batch or raise --pp"
         )
     parts = groupby(grouped(once(graph)), key=lambda group: (group.block, group.times))
     stages: list[tuple[str, Works]] = []

@@ -1,5 +1,6 @@
 """Rows of the banks for PIM: vectors, matrices, and the keys and values of attention, above the linear region."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
@@ -36,12 +37,23 @@ class Banks:
     macs_per_bank: int
 
 
-def in_banks(group: Group, form: Form) -> tuple[str, ...]:
-    """Names of the tensors that lie in the banks instead of the linear region."""
-    operators = [item.op for item in group.operators]
-    if form == "matrix":
-        return (operators[0].weights[0].name,)
-    return tuple(state.name for op in operators for state in op.states) if form == "attention" else ()
+def in_banks(groups: Groups, forms: Sequence[Form]) -> frozenset[str]:
+    """Tensors that lie in the banks alone. What others read as well, or in another order, is there as a copy."""
+    readers = Counter(
+        tensor.base or tensor.name
+        for group in groups
+        for item in group.operators
+        for tensor in (*item.op.inputs, *item.op.weights, *item.op.states)
+    )
+    found: set[str] = set()
+    for group, form in zip(groups, forms, strict=True):
+        operators = [item.op for item in group.operators]
+        if form == "matrix":
+            weight = operators[0].weights[0]
+            found |= {weight.name} if weight.base is None and readers[weight.name] == 1 else set()
+        if form == "attention":
+            found |= {state.name for op in operators for state in op.states}
+    return frozenset(found)
 
 
 def base_row(end: int, memory: MemorySpec) -> int:
@@ -76,7 +88,7 @@ def place_banks(
     if cursor > org.rows:
         raise CapacityError(
             f"memory: {cursor - base:,} rows of all banks for PIM and {base:,} for all else do not fit into the "
-            f"{org.rows:,} rows of a bank; lower --batch, or --set policy.placement=npu"
+            f"{org.rows:,} rows of a bank; lower --batch, raise --pp, or --set policy.placement=npu"
         )
     return tuple(
         Banks(

@@ -46,7 +46,6 @@ STEPS: dict[Form, tuple[Step, ...]] = {
 class Half:
     """The whole batch, or one of two halves, with the places of its tensors."""
 
-    graph: Graph
     batch: Batch
     arena: Arena
     banks: Banks
@@ -108,36 +107,45 @@ def target_of(system: SystemSpec, cost: Cost) -> Target:
     return Target(npu, system.policy, PlacedStorage(), memory.bandwidth_gb_s / npu.clock_ghz, cost)
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A graph and the requests that it is over; those have channels if attention runs in PIM."""
+
+    graph: Graph
+    batch: Batch
+
+
 def lower_graph(
-    graphs: Sequence[Graph], batches: Sequence[Batch], system: SystemSpec, cost: Cost, times: TileTimes | None
+    parts: Sequence[Sample], system: SystemSpec, cost: Cost, times: TileTimes | None, waiting: Sample | None = None
 ) -> Lowered:
     """Segments of a graph on one device.
 
     Args:
-        graphs: The graph of the whole batch, or of each of its two halves: the same operators in the same order.
-        batches: Requests of each graph; they have channels if attention runs in PIM.
+        parts: The whole batch, or its two halves: graphs with the same operators in the same order.
         system: A system with an NPU.
         cost: Cycles of STEPs on the arrays.
         times: Of PIM, if the system has it.
+        waiting: Other requests, whose states lie on the same device.
 
     Raises:
         ConfigError: the system has no NPU.
         CapacityError: weights, states and activations do not fit.
     """
     target, (_, memory) = target_of(system, cost), npu_of(system)
-    groups = tuple(tuple(grouped(once(graph))) for graph in graphs)
-    forms: list[Form] = [form_of(group, system, target, times) for group in groups[0]]
-    elsewhere = frozenset(name for group, form in zip(groups[0], forms, strict=True) for name in in_banks(group, form))
-    operators = [[item for group in part for item in group.operators] for part in groups]
-    arenas = arena(graphs, operators, memory, elsewhere)
+    held = (*parts, *((waiting,) if waiting else ()))
+    groups = tuple(tuple(grouped(once(part.graph))) for part in held)
+    training = parts[0].graph.phase == "training"
+    forms: list[Form] = ["npu" if training else form_of(group, system, target, times) for group in groups[0]]
+    elsewhere = in_banks(groups[0], forms)
+    operators = [[item for group in part for item in group.operators] for part in groups[: len(parts)]]
+    arenas = arena([part.graph for part in held], operators, memory, elsewhere)
     base = base_row(arenas[-1].end, memory)
-    banks = place_banks(groups, forms, batches, base, system)
+    banks = place_banks(groups, forms, [part.batch for part in held], base, system)
     address = address_map(memory, base) if elsewhere else arenas[0].address
-    tags = [f"sb{number + 1}." if len(graphs) > 1 else "" for number in range(len(graphs))]
-    rows = zip(graphs, batches, arenas, banks, tags, strict=True)
+    tags = [f"sb{number + 1}." if len(parts) > 1 else "" for number in range(len(parts))]
+    rows = zip(parts, arenas, banks, tags, strict=False)
     halves = tuple(
-        Half(graph, batch, replace(places, address=address), rows_of, target, tag)
-        for graph, batch, places, rows_of, tag in rows
+        Half(part.batch, replace(places, address=address), own, target, tag) for part, places, own, tag in rows
     )
     return Lowered(groups, segments(groups[0], forms), halves)
 

@@ -40,7 +40,7 @@ def test_two_halves_of_decoder_blocks_give_the_stages_of_the_paper(layers: int) 
             for engine, parts in (("npu", stage.npu), ("pim", stage.attention))
             if parts
         }
-        for stage in stages("interleaved", layers, unroll=True)
+        for stage in stages("interleaved", layers, written=layers)
     ]
     assert named(decoder(layers)) == expected
 

@@ -13,7 +13,7 @@ from neupims.isa.verify import Bounds, verify
 from neupims.isa.work import Plan
 from neupims.lowering.operators.once import once
 from neupims.lowering.operators.outline import plan_of
-from neupims.lowering.operators.plan import Lowered, lower_graph, serial_plan
+from neupims.lowering.operators.plan import Lowered, Sample, lower_graph, serial_plan
 from neupims.machine.device import run_plan
 from neupims.machine.dram.memory import Engine, build_memory
 from neupims.machine.outcome import DeviceResult
@@ -27,7 +27,8 @@ BATCH: Batch = (Request(0, 9, 0), Request(1, 30, 3))
 
 def lowered(system: SystemSpec, *graphs: Graph, batches: tuple[Batch, ...] = (BATCH,)) -> Lowered:
     assert system.processor.kind == "npu"
-    return lower_graph(graphs, batches, system, cost_of(system.processor.arrays), tile_times(system))
+    parts = [Sample(graph, batch) for graph, batch in zip(graphs, batches, strict=True)]
+    return lower_graph(parts, system, cost_of(system.processor.arrays), tile_times(system))
 
 
 def run(system: SystemSpec, plan: Plan, engine: Engine = "fast") -> DeviceResult:
