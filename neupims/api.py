@@ -37,8 +37,8 @@ def simulate(system: str | Path, *, set: Settings = NONE, engine: Engine = "fast
         system: Name or file.
         set: Values of the hardware by dotted name, such as {"memory.organization.channels": 16}.
         engine: fast, plain or reference; the results are the same.
-        options: As on the command line: model, variant, tp, pp, layers, interleaving, requests, dataset, length,
-            batch, seed; and `options`, values of the model by name.
+        options: As on the command line: model, variant, tp, pp, layers, periods, interleaving, requests, dataset,
+            length, batch, seed; and `options`, values of the model by name.
 
     Raises:
         NeupimsError: of whatever is wrong.

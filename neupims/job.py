@@ -30,6 +30,7 @@ class Job:
     tp: int
     pp: int
     layers: int | None
+    periods: int
     interleaving: Interleaving | None
     requests: str
     """Where the requests come from, for people."""
@@ -40,7 +41,8 @@ class Job:
     @property
     def settings(self) -> dict[str, Any]:
         """Keyword arguments of `simulate` and `compare`."""
-        return {"tp": self.tp, "pp": self.pp, "layers": self.layers, "interleaving": self.interleaving}
+        settings = {"tp": self.tp, "pp": self.pp, "layers": self.layers, "periods": self.periods}
+        return settings | {"interleaving": self.interleaving}
 
     def resolved(self) -> dict[str, Any]:
         """Everything that the results depend on, as plain data."""
@@ -81,6 +83,7 @@ def load_job(spec: JobSpec) -> Job:
         tp=spec.tp or default_tp(model),
         pp=spec.pp,
         layers=spec.layers,
+        periods=spec.periods,
         interleaving=spec.interleaving,
         requests=source,
         options=spec.options,

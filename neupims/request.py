@@ -42,6 +42,8 @@ class JobSpec:
     tp: int | None = None
     pp: int = 1
     layers: int | None = None
+    periods: int = 1
+    """Layers, or passages from one to the next, that are simulated to stand for the others."""
     interleaving: Interleaving | None = None
     requests: Path | None = None
     """A file of requests; else they are drawn from `dataset` with `seed`, or have `length` tokens each."""

@@ -43,10 +43,12 @@ class Setting:
     pp: int = 1
     layers: int | None = None
     """Run so many decoder blocks alone; None runs the whole model."""
+    periods: int = 1
+    """Layers, or passages from one to the next, that are simulated to stand for the others."""
     interleaving: Interleaving | None = None
     """None leaves it to the system's policy."""
     unroll: bool = False
-    """Simulate every layer instead of repeating one."""
+    """Simulate every layer instead of repeating some."""
     engine: Engine = "fast"
 
 
@@ -58,6 +60,7 @@ def simulate(
     tp: int = 1,
     pp: int = 1,
     layers: int | None = None,
+    periods: int = 1,
     interleaving: Interleaving | None = None,
     unroll: bool = False,
     engine: Engine = "fast",
@@ -74,7 +77,7 @@ def simulate(
         NeupimsError: the model cannot be divided or lowered, or the batch does not fit.
     """
     began = time.perf_counter()
-    setting = Setting(tp, pp, layers, interleaving, unroll, engine)
+    setting = Setting(tp, pp, layers, periods, interleaving, unroll, engine)
     if not is_decoder(model, batch):
         check_settings(model, tp, pp, layers, unroll)
         return simulate_graph(system, model, batch, setting.interleaving, engine, Tools(progress, cache))
@@ -107,6 +110,7 @@ def compare(
     tp: int = 1,
     pp: int = 1,
     layers: int | None = None,
+    periods: int = 1,
     interleaving: Interleaving | None = None,
     engine: Engine = "fast",
     progress: Progress | None = None,
@@ -117,8 +121,9 @@ def compare(
     for number, system in enumerate(systems):
         report = None if progress is None else _share(progress, system.name, number, len(systems))
         wanted = interleaving if system.policy.attention == "pim" else None
-        setting: dict[str, Any] = {"tp": tp, "pp": pp, "layers": layers, "interleaving": wanted, "engine": engine}
-        runs.append(simulate(system, model, batch, progress=report, cache=cache, **setting))
+        parallel: dict[str, Any] = {"tp": tp, "pp": pp, "layers": layers, "periods": periods}
+        setting: dict[str, Any] = {"interleaving": wanted, "engine": engine}
+        runs.append(simulate(system, model, batch, progress=report, cache=cache, **parallel, **setting))
     return Comparison(tuple(runs))
 
 
@@ -130,10 +135,11 @@ def plan(
     tp: int = 1,
     pp: int = 1,
     layers: int | None = None,
+    periods: int = 1,
     interleaving: Interleaving | None = None,
 ) -> Plan:
     """The plan of one device, of the first micro-batch. Raises ConfigError for a roofline processor."""
-    setting = Setting(tp, pp, layers, interleaving)
+    setting = Setting(tp, pp, layers, periods, interleaving)
     if not is_decoder(model, batch):
         check_settings(model, tp, pp, layers, False)
         return last_plan(system, model, batch, interleaving)
@@ -223,12 +229,15 @@ def _plan(system: SystemSpec, model: Model, batch: Batch, waiting: Batch, settin
     shape = _shape(model, batch, setting)
     mode = "interleaved" if _modes(system, len(batch), setting)[-1] == "on" else "serial"
     estimate = _estimate(system, shape, setting.tp)
-    halves = split_batch(system.policy.sub_batches, batch, estimate) if mode == "interleaved" else (batch,)
-    outline = stages(mode, -(-shape.layers // setting.pp), setting.unroll)
+    count = system.policy.sub_batch_count if mode == "interleaved" else 1
+    parts = split_batch(system.policy.sub_batches, batch, estimate, count)
+    layers, barriers = -(-shape.layers // setting.pp), system.policy.stage_barriers
+    written = layers if setting.unroll else setting.periods
+    outline = stages(mode, layers, written, barriers=barriers, sub_batches=len(parts))
     npu, _ = npu_of(system)
     head = None if setting.layers is None else False
     cost, parallel = cost_of(npu.arrays), {"tp": setting.tp, "pp": setting.pp}
-    return lower_decode(shape, system, halves, outline, cost, head=head, waiting=waiting, **parallel)
+    return lower_decode(shape, system, parts, outline, cost, head=head, waiting=waiting, **parallel)
 
 
 def _run(

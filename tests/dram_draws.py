@@ -40,6 +40,8 @@ class Draw:
         self.dram, self.clean, self.rng = dram, clean, np.random.default_rng(seed)
         self.merges = seed % 2 == 1
         self.path = "shared" if seed % 3 == 0 else "own"
+        self.postpone = (0, 0, 1, 3, 7)[seed % 5]
+        self.vector_buffers, self.overlap = 1 + seed % 7 % 2, seed % 11 % 2 == 1
 
     def one(self, *choices: Any) -> Any:
         return choices[int(self.rng.integers(len(choices)))]
@@ -59,9 +61,10 @@ class Draw:
         published = () if self.clean else ("neupims-authors", "npu-pim-authors")
         name = self.one("neupims", "npu-pim", "npu-only", *published)
         world = self.dram.world(name)
-        return world if world.pim is None else world.switches(**self.switches(world.pim.row_buffers == "dual"))
+        return world if world.pim is None else world.switches(**self.switches(world.pim))
 
-    def switches(self, dual: bool) -> dict[str, Any]:
+    def switches(self, pim: Any) -> dict[str, Any]:
+        dual = pim.row_buffers == "dual"
         drawn: dict[str, Any] = {"composite_gemv": self.often(0.8 if dual else 0.3)}
         drawn["front_end"] = {"per_cycle": self.one(0.3, 0.5, 1.0, 2.0, 3.0), "path": self.path}
         drawn["queue"], drawn["command_queue"] = self.one(4, 32), self.one(3, 128)
@@ -69,7 +72,12 @@ class Draw:
             drawn["precharge_scope"] = self.one("bank", "bank_group", "all")
         mixed = {name: self.one(*values) for name, values in SWITCHES.items()}
         drawn |= mixed if self.often(0.4) else {}
-        return drawn | (CLEAN if self.clean else {})
+        drawn |= CLEAN if self.clean else {}
+        return drawn | self.overlapping(pim.model_dump() | drawn)
+
+    def overlapping(self, pim: dict[str, Any]) -> dict[str, Any]:
+        fits = pim["row_buffers"] == "dual" and pim["deadline"] == "exact"
+        return {"vector_buffers": self.vector_buffers, "gwrite_overlap": self.overlap and fits}
 
     def organized(self, world: Any) -> Any:
         world = world.controller(
@@ -82,6 +90,7 @@ class Draw:
             drain_above=0 if self.clean else self.one(0, 8),
             row_hit_limit=self.one(1, 4),
             merge_duplicates=self.merges,
+            refresh_postpone=self.postpone,
         )
         if self.often(0.4):
             world = world.timing(t_rcd_wr_ns=self.one(10, 14, 17), t_rtp_ns=self.one(4, 7), t_ccd_l_ns=self.one(2, 4))

@@ -1,11 +1,13 @@
 """`neupims models`: the architectures, and what is in one of them."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from neupims.cli.options import JsonOutput, Variant
+from neupims.cli.options import JsonOutput, ModelOptions, Variant
 from neupims.cli.output import emit_json, emit_rich
 
 if TYPE_CHECKING:
@@ -15,10 +17,23 @@ app = typer.Typer(help="Architectures: what there is, and what is in one.", no_a
 
 
 class Phase(StrEnum):
-    """Which iteration of a model."""
+    """Which pass of a model."""
 
     DECODE = "decode"
     PREFILL = "prefill"
+    FORWARD = "forward"
+
+
+ModelArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of an architecture, such as gpt3-30b.")]
+PhaseOption = Annotated[
+    Phase | None,
+    typer.Option(
+        help="Pass to trace: one token each, all of a prompt, or one forward pass.",
+        show_default="what the model is simulated in: decode or forward",
+    ),
+]
+BatchOption = Annotated[int, typer.Option(min=1, help="Number of requests, or of samples.")]
+ContextOption = Annotated[int, typer.Option(min=1, help="Tokens of each request, new ones included.")]
 
 
 @app.command("list")
@@ -42,26 +57,64 @@ def list_all(json: JsonOutput = False) -> None:
 
 @app.command("show")
 def show_model(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of an architecture, such as gpt3-30b.")],
+    name: ModelArgument,
     variant: Variant = None,
-    phase: Annotated[
-        Phase, typer.Option(help="Iteration to count: one token each, or all of a prompt.")
-    ] = Phase.DECODE,
-    batch: Annotated[int, typer.Option(min=1, help="Number of requests.")] = 1,
-    context: Annotated[int, typer.Option(min=1, help="Tokens of each request, new ones included.")] = 1024,
+    phase: PhaseOption = None,
+    batch: BatchOption = 1,
+    context: ContextOption = 1024,
+    settings: ModelOptions = None,
     json: JsonOutput = False,
 ) -> None:
     """Show parameters, work and operators of a model."""
-    from neupims.graph import load_model
     from neupims.reports.graphs import graph_table
 
-    model = load_model(name, variant)
-    lengths = (context,) * batch
-    graph = model.decode(lengths) if phase is Phase.DECODE else model.prefill(lengths)
+    model, graph = _traced(name, variant, settings, phase, (context,) * batch)
     if json:
-        emit_json(_record(model, graph, {"phase": phase.value, "batch": batch, "context": context}))
+        emit_json(_record(model, graph))
     else:
-        emit_rich(_headline(model, graph, f"{phase.value} of {batch} x {context} tokens"), "", graph_table(graph))
+        emit_rich(_headline(model, graph), "", graph_table(graph))
+
+
+@app.command("trace")
+def trace_model(
+    name: ModelArgument,
+    variant: Variant = None,
+    phase: PhaseOption = None,
+    batch: BatchOption = 1,
+    context: ContextOption = 1024,
+    settings: ModelOptions = None,
+    json: JsonOutput = False,
+) -> None:
+    """Show the operator graph of a model: blocks, and what each operator reads and gives."""
+    from neupims.reports.graphs import trace_table
+
+    model, graph = _traced(name, variant, settings, phase, (context,) * batch)
+    if json:
+        emit_json(graph.to_json())
+    else:
+        emit_rich(_headline(model, graph), "", trace_table(graph))
+
+
+def _traced(
+    name: str, variant: str | None, settings: list[str] | None, phase: Phase | None, lengths: tuple[int, ...]
+) -> "tuple[Model, Graph]":
+    from neupims.graph import load_model
+
+    model = load_model(name, variant, option_values(settings or ()))
+    return model, model.trace(lengths, None if phase is None else phase.value)
+
+
+def option_values(settings: Sequence[str]) -> dict[str, str]:
+    """Values by the option that each `OPTION=VALUE` names, the last one counting; ModelError for any other text."""
+    from neupims.errors import ModelError
+
+    values: dict[str, str] = {}
+    for setting in settings:
+        option, equals, value = (part.strip() for part in setting.partition("="))
+        if not equals or not option:
+            raise ModelError(f"--set {setting}: is not of the form OPTION=VALUE, such as layers=2")
+        values[option] = value
+    return values
 
 
 def _catalogue_entry(architecture: "Architecture") -> dict[str, Any]:
@@ -73,14 +126,16 @@ def _catalogue_entry(architecture: "Architecture") -> dict[str, Any]:
     }
 
 
-def _record(model: "Model", graph: "Graph", asked: dict[str, Any]) -> dict[str, Any]:
+def _record(model: "Model", graph: "Graph") -> dict[str, Any]:
     from neupims.reports.graphs import operator_rows
 
+    asked = {"phase": graph.phase, "batch": len(graph.lengths), "context": graph.lengths[0]}
     return {
         "name": model.name,
         "variant": model.variant,
         "family": model.family,
         "paper": _paper(model.paper),
+        "options": asdict(model.config),
         "params": model.params,
         "macs": graph.macs,
         "other_ops": graph.other_ops,
@@ -94,9 +149,21 @@ def _paper(paper: "Paper") -> dict[str, str | None]:
     return {"title": paper.title, "arxiv": paper.arxiv}
 
 
-def _headline(model: "Model", graph: "Graph", asked: str) -> str:
+def _headline(model: "Model", graph: "Graph") -> str:
     from neupims.reports.table import count
 
     published = f"{model.paper.title}, arXiv:{model.paper.arxiv}" if model.paper.arxiv else model.paper.title
     facts = f"{count(model.params)} parameters, {count(graph.state_bytes, 'B')} of state"
-    return f"{model.name}: {published}\n{asked}: {count(graph.macs)} MACs, {facts}"
+    options = " ".join(f"{name}={_text(value)}" for name, value in asdict(model.config).items())
+    return f"{model.name}: {published}\n{options}\n{_asked(graph)}: {count(graph.macs)} MACs, {facts}"
+
+
+def _asked(graph: "Graph") -> str:
+    batch, context = len(graph.lengths), graph.lengths[0]
+    if any(tensor.name == "tokens" for tensor in graph.inputs):
+        return f"{graph.phase} of {batch} x {context} tokens"
+    return f"{graph.phase} of {batch} {'sample' if batch == 1 else 'samples'}"
+
+
+def _text(value: object) -> str:
+    return ",".join(map(str, cast("tuple[int, ...]", value))) if isinstance(value, tuple) else str(value)

@@ -43,6 +43,10 @@ Overrides = Annotated[
 ]
 ModelName = Annotated[str, typer.Option("--model", "-m", metavar="MODEL", help="Name of an architecture.")]
 Variant = Annotated[str | None, typer.Option("--variant", metavar="NAME", help="Variant of the architecture.")]
+ModelOptions = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="OPTION=VALUE", help="Change a number or an option of the model, e.g. layers=2."),
+]
 JsonOutput = Annotated[bool, typer.Option("--json", help="Print JSON, and only that, on standard output.")]
 OutFolder = Annotated[
     Path | None,
@@ -71,6 +75,7 @@ class JobOptions:
             min=1, help="Only so many decoder blocks, without embedding and head.", show_default="the whole model"
         ),
     ] = None
+    periods: Annotated[int, typer.Option(min=1, help="Layers that are simulated to stand for the others.")] = 1
     interleaving: Annotated[
         Interleaving | None, typer.Option(help="Sub-batch interleaving.", show_default="as the system has it")
     ] = None
@@ -103,6 +108,7 @@ class JobOptions:
             tp=self.tp,
             pp=self.pp,
             layers=self.layers,
+            periods=self.periods,
             interleaving=None if self.interleaving is None else self.interleaving.value,
             requests=self.requests,
             dataset=None if self.dataset is None else self.dataset.value,

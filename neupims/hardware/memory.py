@@ -6,6 +6,8 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_va
 
 from neupims.hardware.base import ClockGhz, Spec
 
+POSTPONED = 8
+"""Refreshes of a rank that JEDEC standards (JESD79-4, JESD235) let a controller postpone."""
 AddressField = Literal["row", "rank", "group", "bank", "column", "channel"]
 
 
@@ -103,6 +105,8 @@ class Controller(Spec):
     """Whether a read of an address that is waiting to be read, or a write to one that is waiting to be written, is
     answered with the earlier one and needs no command of its own."""
     refresh: Literal["rank_staggered", "off"] = "rank_staggered"
+    refresh_postpone: NonNegativeInt = 0
+    """Refreshes, over all ranks, that may be due before a channel stops for them; then it catches up with all."""
 
 
 class DramEnergy(Spec):
@@ -134,6 +138,16 @@ class MemorySpec(Spec):
         allowed = ("row", "rank", "group", "bank", "column", "channel")
         if sorted(self.address_map) != sorted(allowed):
             raise ValueError(f"address_map must name each of {', '.join(allowed)} once")
+        return self
+
+    @model_validator(mode="after")
+    def _refresh_is_not_too_late(self) -> Self:
+        ranks, postpone = self.organization.ranks, self.controller.refresh_postpone
+        if postpone >= POSTPONED * ranks:
+            raise ValueError(
+                f"controller.refresh_postpone {postpone} must be less than {POSTPONED * ranks}: JEDEC lets {POSTPONED} "
+                f"refreshes of each of organization.ranks {ranks} wait"
+            )
         return self
 
     @model_validator(mode="after")

@@ -1,8 +1,8 @@
 """Processing in memory: what the banks can compute and by which commands."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from neupims.hardware.base import Spec
 
@@ -33,8 +33,13 @@ class PimSpec(Spec):
     """Multiply-accumulates of one PIM_MAC in one bank."""
     vector_buffer_bytes: PositiveInt
     """Global vector buffer of a channel, shared by its banks."""
+    vector_buffers: Literal[1, 2] = 1
+    """With 2, a PIM_GWRITE fills the one that the tile before it does not use, beside that tile's last MACs."""
     gwrite_ns: PositiveFloat
     """Time in which PIM_GWRITE copies an open row into the vector buffer."""
+    gwrite_overlap: bool = False
+    """Whether header and activations of the next tile issue during a PIM_GWRITE; only its MACs wait. Needs dual row
+    buffers, since the PIM_GWRITE reads a memory-side one, and the exact deadline."""
     adder_tree_macs: PositiveInt = 6
     """Shortest series of MACs: the adder tree fills in this many."""
     queue: PositiveInt = 32
@@ -57,3 +62,9 @@ class PimSpec(Spec):
     """Whether PIM_GWRITE and PIM_HEADER wait for posted writes to the rows that they read."""
     second_row_buffer_area: float = Field(0.0, ge=0)
     """What the second row buffers add to the area of the DRAM, as a share of it; 0 with single ones."""
+
+    @model_validator(mode="after")
+    def _overlap_has_room(self) -> Self:
+        if self.gwrite_overlap and (self.row_buffers == "single" or self.deadline == "published"):
+            raise ValueError("gwrite_overlap needs row_buffers 'dual' and deadline 'exact'")
+        return self

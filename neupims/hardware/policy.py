@@ -1,8 +1,8 @@
 """Choices of the compiler and the scheduler that belong to a system."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from neupims.hardware.base import Spec
 
@@ -18,6 +18,11 @@ class PolicySpec(Spec):
     channel_packing: Literal["min_load", "round_robin", "given"] = "round_robin"
     """How requests are assigned to channels; a file's own assignment always wins over it."""
     sub_batches: Literal["alternating", "balanced"] = "alternating"
+    sub_batch_count: Annotated[int, Field(ge=2)] = 2
+    """Parts of a batch that take turns when it is interleaved; fewer if there are not as many requests."""
+    stage_barriers: bool = True
+    """Whether a stage begins when both programs of the one before have ended (NeuPIMs), or each operator group when the
+    groups that it depends on have."""
     interleaving: Literal["on", "off", "auto"] = "off"
     """`auto` does not interleave below `interleaving_from` requests; from there on see `interleaving_auto`."""
     interleaving_from: PositiveInt = 256

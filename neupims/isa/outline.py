@@ -25,6 +25,8 @@ class StageOutline:
     attention: tuple[Part, ...]
     """Decode attention; runs in PIM where the system has it, else on the NPU after its other parts."""
     repeats: int = 1
+    barrier: bool = True
+    """Whether it begins when the stage before has ended; see `isa.work.Plan`."""
 
 
 Outline = tuple[StageOutline, ...]

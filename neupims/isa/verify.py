@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neupims.isa.dependencies import dependency_problems
 from neupims.isa.memory import GWRITE, TILE
 from neupims.isa.work import Loads, NpuWork, PimMatrix, PimRequest, PimWork, Plan, Records, Stage, Stores
 
@@ -37,6 +38,10 @@ def problems(plan: Plan, bounds: Bounds) -> list[str]:
         found.append("a stage is repeated less than once")
     for stage in plan.stages:
         found += [f"{stage.name}: {problem}" for problem in _stage(stage, bounds)]
+    if plan.barriers is not None and len(plan.barriers) != len(plan.stages):
+        return [*found, f"{len(plan.stages)} stages have {len(plan.barriers)} barriers"]
+    for numbers in plan.groups():
+        found += dependency_problems([plan.stages[number] for number in numbers])
     return found
 
 

@@ -91,6 +91,8 @@ class NpuWork:
     """Steps of an array operator with `rows` take `stream` cycles of a vector unit, one after the other."""
     macs: int = 0
     other_ops: int = 0
+    after: tuple[str, ...] = ()
+    """Works of the other program that must have ended before this one begins; see `Stage`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ class LinkWork:
     bytes: int
     """Bytes of the tensor on each device."""
     devices: int
+    after: tuple[str, ...] = ()
+    """Works of the other program that must have ended before this one begins; see `Stage`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,8 @@ class PimWork:
     macs: int = 0
     tiles_apart: int = 1
     """Result blocks of a head in the attend programs: one, or as many as it has tiles of features."""
+    after: tuple[str, ...] = ()
+    """Works of the other program that must have ended before this one begins; see `Stage`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +176,20 @@ class PimMatrix:
     output: tuple[Records, ...]
     """RUNs that write the result of each vector; all are block 0."""
     macs: int = 0
+    after: tuple[str, ...] = ()
+    """As in NpuWork."""
+
+
+AnyWork = NpuWork | LinkWork | PimWork | PimMatrix
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Two programs that start together; the stage ends when both have ended."""
+    """Two programs that start together; the stage ends when both have ended.
+
+    Each runs its works in order. A work begins when the one before it has ended and so have those of the other program
+    that it names in `after`, what they did being seen as at the end of a stage; only its early loads may leave before.
+    """
 
     name: str
     npu: tuple[NpuWork | LinkWork, ...] = ()
@@ -190,3 +205,15 @@ class Plan:
     """The iteration takes sum(repeats[i] * duration(stages[i])); see the extrapolation in docs/design.md."""
     counter: RunningCounter | None = None
     """If given, requests take their addresses from it when they reach the memory; the RUNs only tell their number."""
+    barriers: tuple[bool, ...] | None = None
+    """For each stage, whether it begins when the one before has ended (None: all do).
+
+    Without a barrier the programs of the stage before go on with its works, which may name works of all stages since
+    the last barrier in `after`. Such a stage lasts from the end of the one before to the end of its last work.
+    """
+
+    def groups(self) -> tuple[range, ...]:
+        """The numbers of the stages between one barrier and the next."""
+        count = len(self.stages)
+        begins = [index for index in range(count) if not index or self.barriers is None or self.barriers[index]]
+        return tuple(map(range, begins, [*begins[1:], count]))

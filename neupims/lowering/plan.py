@@ -12,15 +12,15 @@ from neupims.hardware.npu import NpuSpec
 from neupims.hardware.system import SystemSpec
 from neupims.isa.counter import RunningCounter
 from neupims.isa.outline import Outline, Part, StageOutline
-from neupims.isa.work import PimWork, Plan, Stage
+from neupims.isa.work import LinkWork, NpuWork, PimWork, Plan, Stage
 from neupims.lowering.decoder import DecoderShape, Shard, beyond_gpt3, shard
+from neupims.lowering.dependencies import Parts, parts_together, waits_for
 from neupims.lowering.kv import KvRows
 from neupims.lowering.layer import (
     NPU_ATTENTION,
     PARTS,
     Device,
     Layer,
-    Program,
     Tokens,
     embedding_part,
     head_part,
@@ -54,7 +54,7 @@ def lower_decode(
     Args:
         shape: The whole model; the capacity check counts layers / pp of its layers.
         system: A system with an NPU.
-        sub_batches: One or two sub-batches, not empty; their requests have channels if attention runs in PIM.
+        sub_batches: One or more sub-batches, not empty; their requests have channels if attention runs in PIM.
         outline: Which parts run in which stage.
         cost: Cycles of STEPs on the arrays, for the choice of the dataflow.
         tp: Devices that share each layer.
@@ -77,14 +77,18 @@ def lower_decode(
         sizes_only = CounterStorage(replace(counter, hashed=False))
         device = replace(device, target=replace(device.target, storage=sizes_only))
     spans = _spans(sub_batches)
-    lower = [partial(_stage, device, stage, spans, sub_batches) for stage in outline]
-    repeats = [stage.repeats for stage in outline]
+    together = parts_together(outline)
+    lower = [
+        partial(_stage, device, stage, parts, spans, sub_batches)
+        for stage, parts in zip(outline, together, strict=True)
+    ]
+    repeats, barriers = [stage.repeats for stage in outline], [stage.barrier for stage in outline]
     if system.policy.head if head is None else head:
         lower = [partial(_first_stage, device, requests), *lower, partial(_last_stage, device, len(requests))]
-        repeats = [1, *repeats, 1]
+        repeats, barriers = [1, *repeats, 1], [True, *barriers, True]
     storage = device.target.storage
     taken = storage.counter if isinstance(storage, CounterStorage) else None
-    return Plan(StagesOnDemand(lower, taken), tuple(repeats), counter)
+    return Plan(StagesOnDemand(lower, taken), tuple(repeats), counter, None if all(barriers) else tuple(barriers))
 
 
 def _first_stage(device: Device, requests: Sequence[Request]) -> Stage:
@@ -170,21 +174,34 @@ def _spans(sub_batches: Sequence[Batch]) -> list[Tokens]:
     return [Tokens(end - len(batch), end, tag) for end, batch, tag in zip(ends, sub_batches, tags, strict=True)]
 
 
-def _stage(device: Device, outline: StageOutline, spans: list[Tokens], sub_batches: Sequence[Batch]) -> Stage:
-    npu: Program = ()
+def _stage(
+    device: Device, outline: StageOutline, together: Parts, spans: list[Tokens], sub_batches: Sequence[Batch]
+) -> Stage:
+    cache, npu = device.placement.cache, list[NpuWork | LinkWork]()
     for part in outline.npu:
-        npu += PARTS[part.operators](Layer(device, part.layer, spans[part.sub_batch]))
-    cache = device.placement.cache
+        layer = Layer(device, part.layer, spans[part.sub_batch])
+        first, *others = PARTS[part.operators](layer)
+        npu += [replace(first, after=waits_for(part, layer, together, cache)), *others]
     if isinstance(cache, KvRows):
-        return Stage(outline.name, npu, _pim(device, cache, outline.attention, spans, sub_batches))
+        return Stage(outline.name, tuple(npu), _pim(device, cache, outline.attention, together, spans, sub_batches))
     layers = [Layer(device, part.layer, spans[part.sub_batch]) for part in outline.attention]
     lower = NPU_ATTENTION[device.target.policy.attention]
-    return Stage(outline.name, sum((lower(layer, cache) for layer in layers), npu))
+    return Stage(outline.name, (*npu, *(work for layer in layers for work in lower(layer, cache))))
 
 
 def _pim(
-    device: Device, cache: KvRows, parts: Sequence[Part], spans: list[Tokens], sub_batches: Sequence[Batch]
+    device: Device,
+    cache: KvRows,
+    parts: Sequence[Part],
+    together: Parts,
+    spans: list[Tokens],
+    sub_batches: Sequence[Batch],
 ) -> tuple[PimWork, ...]:
     layers = [Layer(device, part.layer, spans[part.sub_batch]) for part in parts]
-    batches = [sub_batches[part.sub_batch] for part in parts]
-    return tuple(pim_attention(layer, cache, batch) for layer, batch in zip(layers, batches, strict=True))
+    works = [
+        pim_attention(layer, cache, sub_batches[part.sub_batch]) for layer, part in zip(layers, parts, strict=True)
+    ]
+    return tuple(
+        replace(work, after=waits_for(part, layer, together, cache))
+        for work, layer, part in zip(works, layers, parts, strict=True)
+    )

@@ -1,6 +1,6 @@
 """One device and its memory running a plan, stage by stage."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
 from simpy.events import Event
@@ -10,6 +10,7 @@ from neupims.hardware.system import SystemSpec
 from neupims.isa.work import Plan, Stage
 from neupims.machine.core import Core, new_core
 from neupims.machine.dram.memory import Counters, Memory
+from neupims.machine.ended import Ended
 from neupims.machine.npu_program import NpuProgram
 from neupims.machine.outcome import DeviceResult, OperatorSpan, StageSpan
 from neupims.machine.pim_program import PimProgram
@@ -43,32 +44,40 @@ def run_plan(
 
 
 class StageSequence:
-    """Stages with a barrier between them: both programs of a stage begin together, and all end before the next."""
+    """Stages one after the other: at a barrier both programs begin together, and before the next one all end."""
 
     def __init__(self, plan: Plan, core: Core, progress: Progress | None) -> None:
         self.plan, self.core, self.progress = plan, core, progress
         self._times: list[tuple[str, int, int]] = []
         self._operators: list[tuple[OperatorSpan, ...]] = []
+        self._start = 0
         self._counts = [core.transfers.memory.counters()]
 
     def run(self) -> Generator[Event, None, None]:
         """The SimPy process."""
-        for index, stage in enumerate(self.plan.stages):
+        for numbers in self.plan.groups():
+            stages = [self.plan.stages[number] for number in numbers]
             if self.progress is not None:
-                self.progress(stage.name, index, len(self.plan.stages))
-            if index and self.core.npu.stage_gap_cycles:
+                self.progress(stages[0].name, numbers.start, len(self.plan.stages))
+            if numbers.start and self.core.npu.stage_gap_cycles:
                 yield self.core.env.timeout(self.core.clock.ps(self.core.npu.stage_gap_cycles))
-            yield from self._run_stage(stage)
+            yield from self._run_together(stages)
         yield self.core.env.timeout(self.core.transfers.interconnect_ps)
 
-    def _run_stage(self, stage: Stage) -> Generator[Event, None, None]:
-        start, env = self.core.now, self.core.env
-        npu, pim = NpuProgram(stage.npu, self.core), PimProgram(stage.pim, self.core)
+    def _run_together(self, stages: Sequence[Stage]) -> Generator[Event, None, None]:
+        env = self.core.env
+        self._start = self.core.now
+        ended = Ended(stages, self.core, lambda index: self._passed(stages[index].name))
+        npu = NpuProgram([stage.npu for stage in stages], self.core, ended)
+        pim = PimProgram([stage.pim for stage in stages], self.core, ended)
         yield env.all_of([env.process(npu.run()), env.process(pim.run())])
-        self._times.append((stage.name, start, self.core.now))
         self.core.transfers.forget()
-        self._operators.append((*npu.spans, *pim.spans))
-        env.process(self._count())
+        self._operators += [(*first, *second) for first, second in zip(npu.spans, pim.spans, strict=True)]
+
+    def _passed(self, name: str) -> None:
+        self._times.append((name, self._start, self.core.now))
+        self._start = self.core.now
+        self.core.env.process(self._count())
 
     def _count(self) -> Generator[Event, None, None]:
         """Read the counters when the stage's end is seen at the memory."""

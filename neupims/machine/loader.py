@@ -78,7 +78,8 @@ class Loader:
 
     def __init__(self, core: Core, queues: Sequence[LoadQueue | None]) -> None:
         self.core, self.queues = core, queues
-        self.index = 0
+        self.index = -1
+        """Operator at hand; -1 before the first."""
         self.blocked = False
         """Whether the next load waits for room in the scratchpad, or for a step."""
         self._round = 0
@@ -107,7 +108,7 @@ class Loader:
         """Send what can be sent now."""
         self.blocked = False
         self._round += 1
-        queue = self.queues[self.index]
+        queue = self.queues[self.index] if self.index >= 0 else None
         if queue is not None and queue.left:
             self._send_urgent(queue)
             if queue.left:

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
-from neupims.graph import Block, Body, Graph
+from neupims.graph import Block, Body, Graph, Tensor
 from neupims.reports.table import count, plain_table
 
 
@@ -23,6 +23,38 @@ def graph_table(graph: Graph) -> Table:
         sizes = [count(row[key], "B") for key in ("bytes_read", "bytes_written")]
         table.add_row(row["name"], f"{row['count']}×", row["kind"], shape, *work, *sizes)
     return table
+
+
+def trace_table(graph: Graph) -> Table:
+    """Operators in order, indented below their blocks, with the shapes of what they read and give and their work.
+
+    A weight, constant, state or cache is marked by its role's first letter: w, c, s, k.
+    """
+    table = plain_table("operator", "kind", "operands", "result", "MACs", "other")
+    for row in _trace_rows(graph, ""):
+        table.add_row(*row)
+    return table
+
+
+def _trace_rows(body: Body, indent: str) -> Iterator[tuple[str, ...]]:
+    for item in body.items:
+        if isinstance(item, Block):
+            carried = sum(port.carried is not None for port in item.inputs)
+            work = count(item.macs), count(item.other_ops)
+            yield (f"{indent}{item.name}", f"{item.count}× block", f"{carried} carried on", "", *work)
+            yield from _trace_rows(item, f"{indent}  ")
+        else:
+            operands = " ".join(_operand(tensor) for tensor in (*item.inputs, *item.weights, *item.states))
+            results = " ".join(_shape(tensor) for tensor in item.outputs)
+            yield (f"{indent}{item.name}", item.kind, operands, results, count(item.macs), count(item.other_ops))
+
+
+def _operand(tensor: Tensor) -> str:
+    return _shape(tensor) if tensor.role == "activation" else f"{tensor.role[0]}:{_shape(tensor)}"
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape))
 
 
 def _rows(body: Body, prefix: str, times: int) -> Iterator[dict[str, Any]]:

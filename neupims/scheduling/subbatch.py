@@ -1,48 +1,59 @@
-"""How a batch is split in two sub-batches that take turns on NPU and PIM (spec 6.4, Algorithm 3)."""
+"""How a batch is split in sub-batches that take turns on NPU and PIM (spec 6.4, Algorithm 3)."""
 
 from collections.abc import Callable, Iterable
-from itertools import groupby
+from itertools import groupby, islice
 
 from neupims.request import Batch, Request
 from neupims.scheduling.estimate import Estimate
 
-Halves = tuple[list[Request], list[Request]]
-Policy = Callable[[Iterable[list[Request]], Estimate], Halves]
-"""Requests of each channel, in channel order, to two halves."""
+Parts = list[list[Request]]
+Policy = Callable[[Iterable[list[Request]], Estimate, int], Parts]
+"""Requests of each channel, in channel order, to so many sub-batches."""
 
 
-def alternating(channels: Iterable[list[Request]], estimate: Estimate) -> Halves:
-    """The first half of each channel's requests, and the rest.
+def alternating(channels: Iterable[list[Request]], estimate: Estimate, count: int) -> Parts:
+    """Neighbours in each channel, equally many for each sub-batch.
 
-    With an odd number the first and the second sub-batch get the extra one in turn, over the channels.
+    If their number cannot be divided, the sub-batches get one more in turn, over the channels.
     """
-    first: list[Request] = []
-    second: list[Request] = []
-    extra = 1
+    parts: Parts = [[] for _ in range(count)]
+    turn = 0
     for requests in channels:
-        odd = len(requests) % 2
-        cut = len(requests) // 2 + odd * extra
-        extra ^= odd
-        first += requests[:cut]
-        second += requests[cut:]
-    return first, second
+        each, more = divmod(len(requests), count)
+        rest = iter(requests)
+        for index, part in enumerate(parts):
+            part += islice(rest, each + ((index - turn) % count < more))
+        turn = (turn + more) % count
+    return parts
 
 
-def balanced(channels: Iterable[list[Request]], estimate: Estimate) -> Halves:
-    """Halves of equal estimated latency in each channel, by an exact subset sum.
+def balanced(channels: Iterable[list[Request]], estimate: Estimate, count: int) -> Parts:
+    """Sub-batches of equal estimated latency in each channel.
 
-    Where the sums differ, the first and the second sub-batch get the larger one in turn.
+    Of what is left, one after the other takes what an exact subset sum finds nearest to its share from below. Where the
+    sums differ, the sub-batches get the largest one in turn.
     """
-    halves: Halves = ([], [])
-    larger = 0
+    parts: Parts = [[] for _ in range(count)]
+    largest = 0
     for requests in channels:
         weights = [estimate(request.length) for request in requests]
-        lighter = subset_sum(weights, sum(weights) // 2)
-        uneven = 2 * sum(weights[index] for index in lighter) != sum(weights)
-        for index, request in enumerate(requests):
-            halves[larger if index not in lighter else 1 - larger].append(request)
-        larger ^= uneven
-    return halves
+        groups = _subset_sums(weights, count)
+        sums = {sum(weights[index] for index in group) for group in groups}
+        for turn, group in enumerate(groups):
+            parts[(largest + turn) % count] += [requests[index] for index in group]
+        largest = (largest + (len(sums) > 1)) % count
+    return parts
+
+
+def _subset_sums(weights: list[int], count: int) -> list[list[int]]:
+    """Indices of each group, the one that was left over first."""
+    left, groups = list(range(len(weights))), list[list[int]]()
+    for shares in range(count, 1, -1):
+        present = [weights[index] for index in left]
+        chosen = {left[index] for index in subset_sum(present, sum(present) // shares)}
+        groups.append(sorted(chosen))
+        left = [index for index in left if index not in chosen]
+    return [left, *reversed(groups)]
 
 
 def subset_sum(weights: list[int], target: int) -> set[int]:
@@ -66,8 +77,9 @@ def subset_sum(weights: list[int], target: int) -> set[int]:
 POLICIES: dict[str, Policy] = {"alternating": alternating, "balanced": balanced}
 
 
-def split_batch(policy: str, batch: Batch, estimate: Estimate) -> tuple[Batch, Batch]:
-    """Two sub-batches of a batch that is ordered by channel; both keep its order."""
+def split_batch(policy: str, batch: Batch, estimate: Estimate, count: int = 2) -> tuple[Batch, ...]:
+    """At most `count` sub-batches, none of them empty, of a batch that is ordered by channel; all keep its order."""
+    if count == 1:
+        return (batch,)
     channels = (list(requests) for _, requests in groupby(batch, key=lambda request: request.channel))
-    first, second = POLICIES[policy](channels, estimate)
-    return tuple(first), tuple(second)
+    return tuple(tuple(part) for part in POLICIES[policy](channels, estimate, count) if part)

@@ -47,9 +47,10 @@ def test_every_system_does_the_macs_of_the_layer_and_again_the_same(name: str, g
     assert same(run, simulate(system, gpt3, BATCH, tp=TP, layers=1))
 
 
+@pytest.mark.parametrize("barriers", ["true", "false"])
 @pytest.mark.parametrize("name", ["npu-pim", "neupims"])
-def test_all_engines_give_the_same_record(name: str, small: Model) -> None:
-    system = load_system(name, ["memory.organization.channels=2"])
+def test_all_engines_give_the_same_record(name: str, barriers: str, small: Model) -> None:
+    system = load_system(name, ["memory.organization.channels=2", f"policy.stage_barriers={barriers}"])
     engines: tuple[Engine, ...] = ("fast", "plain", "reference")
     fast, plain, reference = (simulate(system, small, BATCH[:2], layers=1, engine=engine) for engine in engines)
     assert fast.commands["PIM_HEADER"] > 0
@@ -95,6 +96,31 @@ def test_repeated_layers_take_as_long_as_each_simulated(name: str, interleaving:
     macs = [sum(operator.macs for operator in run.operators) for run in (repeated, unrolled)]
     assert macs[0] < macs[1]
     assert TP * macs[1] == 3 * gpt3.decode(LENGTHS).blocks[0].macs
+
+
+@pytest.mark.parametrize("interleaving", ["off", "on"])
+@pytest.mark.parametrize("name", ["npu-only", "npu-pim", "neupims"])
+def test_the_middle_stands_for_the_others_without_barriers(name: str, interleaving: str, gpt3: Model) -> None:
+    system = load_system(name, ["policy.stage_barriers=false"])
+    repeated, unrolled = (
+        simulate(system, gpt3, BATCH, tp=TP, layers=6, interleaving=interleaving, unroll=unroll)
+        for unroll in (False, True)
+    )
+    assert len(unrolled.stages) > len(repeated.stages)
+    assert repeated.iteration_ps == pytest.approx(unrolled.iteration_ps, rel=EXTRAPOLATION)
+
+
+def test_weights_come_during_attention_where_no_barrier_is(gpt3: Model) -> None:
+    """Serial execution: what the arrays need next is fetched while PIM works."""
+    bound, free = (
+        simulate(load_system("neupims", [f"policy.stage_barriers={barriers}"]), gpt3, BATCH, tp=TP, layers=3)
+        for barriers in ("true", "false")
+    )
+    before, behind = (
+        [stage.end_ps - stage.start_ps for stage in run.stages if stage.name == "E"] for run in (bound, free)
+    )
+    assert max(behind) < before[0]
+    assert free.iteration_ps < bound.iteration_ps
 
 
 @pytest.mark.parametrize("name", ["gpu-a100", "npu-only", "neupims"])

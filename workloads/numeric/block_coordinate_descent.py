@@ -38,6 +38,8 @@ class BlockCoordinateDescent(Config):
 @variant("c", loss="softmax", features=1000, classes=50)
 def block_coordinate_descent(net: Tracer, cfg: BlockCoordinateDescent) -> None:
     """Minimises f(A x, b) over x."""
+    if net.batch > 1:
+        raise net.error("input", "start", f"one problem is solved at a time, not a batch of {net.batch}")
     data = net.constant(cfg.samples, cfg.features, name="data")
     targets = net.constant(cfg.samples, cfg.classes, name="targets")
     lipschitz = net.constant(cfg.features * cfg.classes, 1, name="lipschitz") if cfg.rule == "gsl" else None

@@ -14,7 +14,13 @@ def _json(name: str, options: Mapping[str, object]) -> Model:
     return load_config(Path(name), options)
 
 
-SUFFIXES: Mapping[str, Importer] = {".json": _json}
+def _onnx(name: str, options: Mapping[str, object]) -> Model:
+    from neupims.graph.importers.onnx_file import load_onnx
+
+    return load_onnx(name, options)
+
+
+SUFFIXES: Mapping[str, Importer] = {".json": _json, ".onnx": _onnx}
 
 
 def importer_of(name: str) -> Importer | None:

@@ -61,7 +61,9 @@ class _Channel:
         self.refresh = Refresh(clocks, geometry, memory.controller.refresh != "off")
         tile = Tile(pim)
         rows = Rows(geometry, pim, tile)
-        fits = (TileFits(clocks, geometry, pim, rows.pim),) if memory.controller.refresh != "off" else ()
+        postpone = memory.controller.refresh_postpone
+        on = memory.controller.refresh != "off"
+        fits = (TileFits(clocks, geometry, pim, rows.pim, postpone),) if on else ()
         self.auditors = (
             CommandBus(),
             History(gaps(clocks, pim, memory.clock_ghz, grouped), geometry, clocks, pim),

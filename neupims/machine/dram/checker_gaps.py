@@ -138,7 +138,7 @@ def _composite(t: Clocks, pim: PimSpec, closing: Command) -> Iterator[Row]:
     after_macs = pim.gemv_end == "last_mac"
     end, drain = (LAST_MAC, t.column) if after_macs else (int(GEMV), 0)
     yield "gemv", LAST_MAC, (GEMV,), "channel", t.column
-    yield "gemv", end, (GWRITE,), "channel", t.column
+    yield "gemv", end if pim.vector_buffers == 1 else int(GEMV), (GWRITE,), "channel", t.column
     yield "read to write", end, (WR,), "channel", t.read_to_write
     yield "tRTP", end, (closing,), "channel", drain + t.rtp
     yield "tRTP + tRP", end, (PIM_ACT,), "channel", drain + t.rtp + t.rp

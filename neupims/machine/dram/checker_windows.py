@@ -109,21 +109,24 @@ class DataBus:
 
 
 class TileFits:
-    """A tile fits between refreshes: it ends, undisturbed, before the next one of any rank is due.
+    """A tile fits between refreshes: it ends, undisturbed, before one more is due than may be postponed.
 
     Refreshes are due at all multiples of tREFI / ranks, rank after rank.
     """
 
-    def __init__(self, clocks: Clocks, geometry: Geometry, pim: PimSpec | None, rows: list[int]) -> None:
-        self.clocks, self.geometry, self.rows = clocks, geometry, rows
+    def __init__(self, clocks: Clocks, geometry: Geometry, pim: PimSpec | None, rows: list[int], postpone: int) -> None:
+        self.clocks, self.geometry, self.rows, self.postpone, self.done = clocks, geometry, rows, postpone, 0
         self.exact = pim is not None and pim.deadline == "exact"
         self.interval = clocks.refi // geometry.ranks
 
     def audit(self, issue: Issue) -> Iterator[Finding]:
         """Whether the tile that a PIM_HEADER announces can have ended in time."""
+        self.done += issue.command == Command.REF
         if not self.exact or issue.command != Command.PIM_HEADER:
             return
-        left, least = self.interval - issue.cycle % self.interval, self._least(issue)
+        due = issue.cycle // self.interval - self.done
+        more = max(self.postpone - due, 0)
+        left, least = (more + 1) * self.interval - issue.cycle % self.interval, self._least(issue)
         if least > left:
             tile = f"announces a tile of at least {least} cycles"
             yield Finding("tile fits", f"{issue} {tile}, but a refresh is due in {left}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from neupims.hardware.pim import PimSpec
 from neupims.isa.commands import Command
-from neupims.machine.dram.gates import Gates
+from neupims.machine.dram.gates import ALL, Gates
 from neupims.machine.dram.rules import CLOSE
 from neupims.machine.dram.state import CLOSED
 
@@ -99,6 +99,8 @@ def exact_tile(gates: Gates, pim: PimSpec, open_rows: Sequence[int], tile: Tile,
         for behind, group in enumerate(reversed(cold)):
             opened = max(header + 1, closed, gates.earliest(Command.PIM_ACT, ("group", group)))
             last = max(last, opened + behind * t["tFAW"] + gates.geometry.ranks - 1 + t["tRCD"])
+    if pim.gwrite_overlap:
+        last = max(last, gates.earliest(Command.PIM_GEMV if pim.composite_gemv else Command.PIM_MAC, ALL))
     pitch = t["tMAC"] * (max(tile.macs, t["nTREE"]) + 1)
     return last + tile.groups * pitch - cycle
 

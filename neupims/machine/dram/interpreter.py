@@ -181,7 +181,9 @@ class Channel:
             for _ in range(min(rate, len(state.responses))):
                 self.blocks.complete(state.responses.popleft(), state.cycle)
         if state.gwriting and 0 <= state.gwrite_end <= state.cycle:
-            state.gwriting, state.gwrite_end, state.slack = False, -1, 0
+            assert self.pim is not None
+            state.gwriting, state.gwrite_end = False, -1
+            state.slack = state.slack if self.pim.gwrite_overlap else 0
 
     # Refresh --------------------------------------------------------------------------------
 
@@ -195,6 +197,11 @@ class Channel:
         tick = self.gates.t["tREFTICK"]
         return tick - (self.state.cycle + 1) % tick if self.refresh_on else 1 << 40
 
+    def postponed_cycles(self) -> int:
+        """Cycles by which that refresh, and the ones that are due, may wait for others."""
+        more = self.memory.controller.refresh_postpone - len(self.state.refreshes)
+        return max(more, 0) * self.gates.t["tREFTICK"]
+
     def _refresh_timer(self) -> None:
         state = self.state
         if self.refresh_on and state.cycle > 0 and state.cycle % self.gates.t["tREFTICK"] == 0:
@@ -204,7 +211,8 @@ class Channel:
     def _refresh_step(self) -> bool:
         """Close the rank that is due, bank by bank, then refresh it; True when a command issued."""
         state = self.state
-        if not state.refreshes or self._refresh_waits_for_tile():
+        state.catching_up |= len(state.refreshes) > self.memory.controller.refresh_postpone
+        if not state.catching_up or self._refresh_waits_for_tile():
             return False
         state.in_refresh = True
         rank: Place = ("rank", state.refreshes[0])
@@ -269,6 +277,7 @@ class Channel:
                 state.pim_rows[b] = CLOSED
         elif command is Command.REF:
             state.refreshes.popleft()
+            state.catching_up = bool(state.refreshes)
             state.in_refresh = state.skip_pim = False
             state.slack, state.reserved_row = 0, CLOSED
         shown = -1 if place == ALL else bank

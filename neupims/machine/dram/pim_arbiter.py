@@ -42,16 +42,19 @@ def pim_step(channel: Channel) -> bool:
 def _keeps_slot(channel: Channel) -> bool:
     """Whether a cycle in which the head cannot issue is kept free: for want of slack, or for a refresh.
 
-    A refresh waits for an open tile. When a rank is due twice, writes may have kept the tile from its MACs all along.
+    A refresh waits for an open tile. When a rank is due once more than it may be, writes may have kept the tile from
+    its MACs all along.
     """
     assert channel.pim is not None
-    late = channel.pim.deadline == "exact" and len(channel.state.refreshes) > channel.memory.organization.ranks
+    most = channel.memory.organization.ranks + channel.memory.controller.refresh_postpone
+    late = channel.pim.deadline == "exact" and len(channel.state.refreshes) > most
     return late or channel.state.slack < SLACK_TO_SHARE
 
 
 def _try_head(channel: Channel) -> bool:
     head = channel.state.pim_commands[0]
-    if channel.state.gwriting or head.command is Command.PIM_GWRITE:
+    alone = channel.pim is not None and not channel.pim.gwrite_overlap
+    if head.command is Command.PIM_GWRITE or (channel.state.gwriting and alone):
         return _gwrite(channel)
     if head.command is Command.PIM_HEADER:
         return _header(channel)
@@ -64,14 +67,14 @@ def _deadline_met(channel: Channel, estimate: int) -> bool:
     state, left = channel.state, channel.cycles_to_refresh()
     if channel.pim.deadline == "exact" and left == channel.gates.t["tREFTICK"]:
         left = 0
-    left -= estimate
+    left += channel.postponed_cycles() - estimate
     state.slack = max(left, 0)
     state.skip_pim = left <= 0
     return left > 0
 
 
 def _gwrite(channel: Channel) -> bool:
-    """A GWRITE is tested once, keeps its bank and lets no other PIM command in until it has ended."""
+    """A GWRITE is tested once, keeps its bank and, unless they overlap, lets no other PIM command in until its end."""
     state, head = channel.state, channel.state.pim_commands[0]
     if not state.gwriting:
         if not _deadline_met(channel, _gwrite_estimate(channel)):

@@ -116,7 +116,6 @@ GEMV_END = {
     "issue": (
         *_rules("channel", "PIM_GEMV", "RD", "tBURST + tRTRS"),
         *_rules("channel", "PIM_GEMV", "WR", "tRTW"),
-        *_rules("channel", "PIM_GEMV", "PIM_GWRITE", "tCCDO"),
         *_rules("channel", "PIM_GEMV", "PIM_ACT", "tRTP + tRP"),
     ),
     "last_mac": (
@@ -129,13 +128,19 @@ GEMV_END = {
         ),
         *_rules("other_ranks", "RD", "PIM_GEMV", "tBURST + tRTRS - tMAC * nTREE"),
         *_rules("channel", "PIM_GEMV", "WR", "tMAC * max(n, nTREE) + tRTW"),
-        *_rules("channel", "PIM_GEMV", "PIM_GWRITE", "tMAC * (max(n, nTREE) + 1)"),
         *_rules("channel", "PIM_GEMV", "PIM_ACT", "tMAC * (max(n, nTREE) + 1) + tRTP + tRP"),
     ),
 }
 CLOSE = {"single": Command.PRE, "dual": Command.PIM_PRE}
 """The command that closes a row opened by PIM_ACT."""
 GEMV_TO_CLOSE = {"issue": "tRTP", "last_mac": "tMAC * (max(n, nTREE) + 1) + tRTP"}
+GEMV_TO_GWRITE = {
+    ("issue", 1): "tCCDO",
+    ("issue", 2): "tCCDO",
+    ("last_mac", 1): "tMAC * (max(n, nTREE) + 1)",
+    ("last_mac", 2): "tCCDO",
+}
+"""By the end of a PIM_GEMV and the number of vector buffers: with two, the next vector goes to the free one."""
 RESULT = {"issue": "tCL + tBURST", "last_mac": "tMAC * max(n, nTREE) + tCL + tBURST"}
 """Cycles from a PIM_GEMV to its result at the controller."""
 COLUMN_GAPS = {
@@ -163,6 +168,7 @@ def rules_of(memory: MemorySpec, pim: PimSpec | None) -> tuple[Rule, ...]:
         *ACTIVATION_WINDOW[pim.activation_window],
         *GEMV_END[pim.gemv_end],
         Rule("channel", Command.PIM_GEMV, CLOSE[pim.row_buffers], GEMV_TO_CLOSE[pim.gemv_end]),
+        Rule("channel", Command.PIM_GEMV, Command.PIM_GWRITE, GEMV_TO_GWRITE[pim.gemv_end, pim.vector_buffers]),
         *(COLUMN_GAPS[gaps] if gaps == "symmetric" or memory.organization.bank_groups > 1 else ()),
     )
 

@@ -81,6 +81,8 @@ class ChannelState:
     refreshes: deque[int] = field(default_factory=deque[int])
     """Ranks whose refresh is due."""
     next_rank: int = 0
+    catching_up: bool = False
+    """More refreshes than may be postponed were due, and some of them still are."""
     in_refresh: bool = False
     skip_pim: bool = False
     """PIM waits for the next refresh."""

@@ -54,6 +54,7 @@ def test_numbers_without_a_source_are_listed_with_their_places(write: Write) -> 
         "tiny.yaml:14:3: link.bandwidth_gb_s: 64.0 has no source",
         "tiny.yaml:15:3: link.latency_us: 1.5 has no source",
         "tiny.yaml:16:3: link.energy_pj_per_bit: 5.0 has no source",
+        "tiny.yaml:1:1: policy.sub_batch_count: 2 is a default of the program and has no source",
         "tiny.yaml:1:1: policy.interleaving_from: 256 is a default of the program and has no source",
     ]
 

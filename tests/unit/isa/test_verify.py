@@ -176,3 +176,45 @@ def test_verify_raises_the_problems() -> None:
     work.steps["stream"] = 0
     with pytest.raises(ValueError, match=r"^illegal plan: A: gemm: a step streams nothing$"):
         verify(plan(work), BOUNDS)
+
+
+def after(*stages: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]], barriers: bool = False) -> Plan:
+    """Stages of NPU and PIM works, each a name and the names that it comes after."""
+    made = tuple(
+        Stage(
+            f"S{index}",
+            tuple(replace(gemm(), name=name, after=tuple(others.split())) for name, others in npu),
+            tuple(replace(attention(), name=name, after=tuple(others.split())) for name, others in pim),
+        )
+        for index, (npu, pim) in enumerate(stages)
+    )
+    return Plan(made, (1,) * len(made), barriers=(True, *(barriers,) * (len(made) - 1)))
+
+
+def test_works_may_come_after_those_of_the_other_program() -> None:
+    steps = ((("a", ""), ("b", "p")), (("p", "a"),)), ((("c", "q"),), (("q", "a b"),))
+    assert found(after(*steps)) == []
+    assert found(after(*steps, barriers=True)) == [
+        "S1: q: it comes after 'a', which is no work of the NPU program",
+        "S1: q: it comes after 'b', which is no work of the NPU program",
+    ]
+
+
+def test_names_that_say_nothing() -> None:
+    assert found(after(((("a", ""), ("b", "a x")), (("p", "a"),)))) == [
+        "S0: b: it comes after 'a', which is no work of the PIM program",
+        "S0: b: it comes after 'x', which is no work of the PIM program",
+    ]
+    assert found(after(((("a", ""), ("a", "")), (("p", "a"),)))) == [
+        "S0: p: it comes after 'a', which stands for several works of the NPU program"
+    ]
+
+
+def test_works_that_wait_for_each_other() -> None:
+    assert found(after(((("a", "p"), ("b", "")), (("p", "b"),)))) == [
+        "works wait for each other: a after p after b after a"
+    ]
+
+
+def test_a_barrier_for_each_stage() -> None:
+    assert found(replace(plan(), barriers=())) == ["1 stages have 0 barriers"]

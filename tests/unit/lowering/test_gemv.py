@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from neupims.isa.memory import GWRITE, TILE
 from neupims.lowering.gemv import attend_programs, logit_programs, score_runs, without_vector_rows
 from neupims.lowering.geometry import KvGeometry
-from neupims.lowering.kv import KvRows, place_rows
+from neupims.lowering.kv import KvRows, QkvRows, place_rows
+from neupims.lowering.places import rectangles
 
 MACS = 16
 
@@ -149,3 +150,64 @@ def test_programs_of_llama_3_8b_on_one_device() -> None:
     assert counts(attend(kv)[0]) == (32, 32 * 4, 32 * 4, {19})
     assert int(kv.geometry.rows(kv.lengths)[0]) == 2 * 10 + 8 * 4
     assert int(kv.geometry.vectors(kv.lengths)[0]) == 4 * 2 + 32
+
+
+# What the programs compute ----------------------------------------------------------------------------------------
+
+Rows = dict[tuple[int, int], np.ndarray]
+"""Numbers in each row of each bank of a channel."""
+
+
+def computed(program: np.ndarray, rows: Rows, results: int, size: int, banks: int) -> list[np.ndarray]:
+    """Sums of a program's results: `size` numbers of each row, in all banks, times the vector, tile after tile."""
+    parts: list[list[np.ndarray]] = [[] for _ in range(results)]
+    vector = np.zeros(0)
+    for instruction in program:
+        row = int(instruction["row"])
+        if instruction["kind"] == GWRITE:
+            vector = rows[int(instruction["bank"]), row]
+            continue
+        for group in range(instruction["groups"]):
+            part = slice(group * size, (group + 1) * size)
+            sums = [rows.get((bank, row), np.zeros(len(vector)))[part] @ vector[part] for bank in range(banks)]
+            parts[instruction["block"] + group].append(np.array(sums))
+    return [np.concatenate(result) for result in parts]
+
+
+@pytest.mark.parametrize(("heads", "group", "length"), [(5, 1, 20), (5, 3, 150), (1, 4, 128), (4, 2, 7), (8, 2, 300)])
+def test_programs_compute_attention(heads: int, group: int, length: int) -> None:
+    """Each query head meets the keys and values of its group: head h those of h // group."""
+    dim, banks, per_row, layer = 32, 8, 128, 1
+    geometry = KvGeometry(heads, dim, element_bytes=2, row_bytes=256, burst_bytes=64, banks=banks, group=group)
+    kv, who = place_rows(geometry, np.array([0]), np.array([length]), base=3), np.array([0])
+    random = np.random.default_rng(heads)
+    q, k, v = random.normal(size=(heads * group, dim)), *random.normal(size=(2, heads, length, dim))
+    rows: Rows = {}
+
+    def put(bank: int, row: int, place: int, numbers: np.ndarray) -> None:
+        rows.setdefault((int(bank), int(row)), np.zeros(per_row))[place : place + len(numbers)] = numbers
+
+    for head in range(heads * group):
+        (run,) = QkvRows(kv, layer).runs(rectangles(0, 1, head * dim, (head + 1) * dim), np.array([0]), True)
+        put(run["bank"], run["row"], int(run["column"]) * 32, q[head])
+    for head, token in np.ndindex(heads, length):
+        chunk, place = divmod(head, geometry.heads_per_row)
+        row = kv.key_row(who, layer, np.array([token // banks]), np.array([chunk]))[0]
+        put(token % banks, row, place * dim, k[head, token])
+        for feature in range(dim):
+            tile = (np.array([head]), np.array([feature // banks]), np.array([token // per_row]))
+            number = v[head, token, feature : feature + 1]
+            put(feature % banks, kv.value_row(who, layer, *tile)[0], token % per_row, number)
+
+    logits = logit_programs(kv, layer, who, MACS).split()[0]
+    scores = [result[:length] for result in computed(logits, rows, heads * group, dim, banks)]
+    _, _, bank, row, _ = score_runs(kv, who)
+    for index, (result, first) in enumerate(np.ndindex(heads * group, -(-length // per_row))):
+        put(bank[index], row[index], 0, scores[result][first * per_row : (first + 1) * per_row])
+    attends = attend_programs(kv, layer, who, MACS).split()[0]
+    outputs = computed(attends, rows, heads * group, per_row, banks)
+    for result, output in enumerate(outputs):
+        member, head = divmod(result, heads)
+        expected = k[head] @ q[head * group + member]
+        assert scores[result] == pytest.approx(expected)
+        assert output.reshape(-1, dim).sum(0) == pytest.approx(expected @ v[head])

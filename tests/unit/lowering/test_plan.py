@@ -108,9 +108,43 @@ def test_unrolled_layers_do_the_same_work(
     tiny: Systems, shape: DecoderShape, batch_of: Batches, cost: Cycles, mode: str, unroll: bool
 ) -> None:
     deep, batch = replace(shape, layers=4), halves(batch_of(LENGTHS), mode)
-    plan = lower_decode(deep, tiny(), batch, stages(mode, 4, unroll), cost, head=False)
-    other = lower_decode(deep, tiny(), batch, stages(mode, 4, not unroll), cost, head=False)
+    plan = lower_decode(deep, tiny(), batch, stages(mode, 4, 4 if unroll else 1), cost, head=False)
+    other = lower_decode(deep, tiny(), batch, stages(mode, 4, 1 if unroll else 4), cost, head=False)
     assert macs(plan) == macs(other)
+
+
+@pytest.mark.parametrize(("mode", "sub_batches"), [("serial", 1), ("interleaved", 2), ("interleaved", 3)])
+def test_without_barriers_groups_come_after_what_they_need(
+    tiny: Systems,
+    shape: DecoderShape,
+    batch_of: Batches,
+    bounds: Callable[[SystemSpec], Bounds],
+    cost: Cycles,
+    mode: str,
+    sub_batches: int,
+) -> None:
+    batch = batch_of(LENGTHS)
+    parts = [batch[number::sub_batches] for number in range(sub_batches)]
+    outline = stages(mode, 2, barriers=False, sub_batches=sub_batches)
+    plan = lower_decode(shape, tiny(), parts, outline, cost)
+    assert plan.barriers == (True, True, *(False,) * (len(outline) - 1), True)
+    assert problems(plan, bounds(tiny())) == []
+    after = {work.name: work.after for stage in plan.stages for work in (*stage.npu, *stage.pim) if work.after}
+    tags = [f"sb{number + 1}." if sub_batches > 1 else "" for number in range(sub_batches)]
+    layers = [f"{tag}layer{layer}.attention" for tag in tags for layer in range(2)]
+    attention = {layer: (f"{layer}.qkv",) for layer in layers}
+    assert after == attention | {f"{layer}.projection": (layer,) for layer in layers}
+
+
+@pytest.mark.parametrize("mode", ["serial", "interleaved"])
+def test_barriers_and_attention_on_the_npu_need_no_dependencies(
+    tiny: Systems, shape: DecoderShape, batch_of: Batches, cost: Cycles, mode: str
+) -> None:
+    parts = halves(batch_of(LENGTHS), mode)
+    bound = lower_decode(shape, tiny(), parts, stages(mode, 2), cost)
+    on_npu = lower_decode(shape, tiny("npu-only"), parts, stages(mode, 2, barriers=False), cost)
+    assert bound.barriers is None
+    assert not any(work.after for plan in (bound, on_npu) for stage in plan.stages for work in (*stage.npu, *stage.pim))
 
 
 def one_layer(system: SystemSpec, shape: DecoderShape, batch: Batch, cost: Cycles, **options: int) -> Plan:
@@ -129,7 +163,7 @@ def test_every_weight_is_loaded_once_in_each_layer(
 def test_weights_of_different_layers_lie_apart(
     tiny: Systems, shape: DecoderShape, batch_of: Batches, cost: Cycles
 ) -> None:
-    plan = lower_decode(shape, tiny(), (batch_of(LENGTHS),), stages("serial", 2, True), cost, head=False)
+    plan = lower_decode(shape, tiny(), (batch_of(LENGTHS),), stages("serial", 2, 2), cost, head=False)
     touched: dict[str, set[tuple[int, ...]]] = {"0": set(), "1": set()}
     for work in npu_works(plan):
         runs = work.loads.runs[work.loads.early[work.loads.runs["block"]]]
@@ -203,7 +237,7 @@ def test_pipeline_stages_hold_their_own_layers_only(
     deep = replace(shape, layers=12)
     list(lower_decode(deep, tiny(), (batch_of(LENGTHS),), stages("serial", 3), cost, pp=4).stages)
     with pytest.raises(IndexError):
-        list(lower_decode(deep, tiny(), (batch_of(LENGTHS),), stages("serial", 4, unroll=True), cost, pp=4).stages)
+        list(lower_decode(deep, tiny(), (batch_of(LENGTHS),), stages("serial", 4, 4), cost, pp=4).stages)
 
 
 @pytest.mark.parametrize("name", ["neupims", "npu-only-authors"])
@@ -212,7 +246,7 @@ def test_a_stage_is_the_same_whenever_it_is_asked_for(
 ) -> None:
     def lowered() -> Sequence[Stage]:
         batch = (batch_of(LENGTHS),)
-        return lower_decode(replace(shape, layers=3), tiny(name), batch, stages("serial", 3, True), cost).stages
+        return lower_decode(replace(shape, layers=3), tiny(name), batch, stages("serial", 3, 3), cost).stages
 
     in_order = [content_key(stage) for stage in lowered()]
     assert len(set(in_order)) == len(in_order) > 3

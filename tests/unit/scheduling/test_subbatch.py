@@ -47,23 +47,48 @@ def test_balanced_gives_the_larger_half_in_turn() -> None:
 
 
 @pytest.mark.parametrize("policy", ["alternating", "balanced"])
-def test_an_empty_batch_has_empty_halves(policy: str) -> None:
-    assert split_batch(policy, (), identity) == ((), ())
+def test_no_sub_batch_is_empty(policy: str) -> None:
+    assert split_batch(policy, (), identity) == ()
+    assert sorted(map(len, split_batch(policy, batch_of(1, 0, 1), identity, 4))) == [1, 1]
 
 
-@examples(st.lists(st.integers(0, 7), min_size=1, max_size=8), st.sampled_from(["alternating", "balanced"]))
-def test_halves_partition_the_batch_in_its_order(counts: list[int], policy: str) -> None:
-    batch = batch_of(*counts)
-    first, second = split_batch(policy, batch, identity)
-    assert sorted(ids(first) + ids(second)) == ids(batch)
-    assert ids(first) == sorted(ids(first))
-    assert ids(second) == sorted(ids(second))
+def test_three_sub_batches_get_what_is_over_in_turn() -> None:
+    parts = split_batch("alternating", batch_of(4, 5, 3), identity, 3)
+    # channel 0: 0 1 | 2 | 3, 1: 4 | 5 6 | 7 8, 2: 9 | 10 | 11
+    assert [ids(part) for part in parts] == [[0, 1, 4, 9], [2, 5, 6, 10], [3, 7, 8, 11]]
 
 
-@examples(st.lists(st.integers(0, 7), min_size=1, max_size=8))
-def test_alternating_halves_differ_by_one_request_at_most(counts: list[int]) -> None:
-    first, second = split_batch("alternating", batch_of(*counts), identity)
-    assert 0 <= len(first) - len(second) <= 1
+def test_three_balanced_sub_batches() -> None:
+    batch = tuple(Request(index, length, 0) for index, length in enumerate([6, 4, 6, 4, 6, 4]))
+    assert {sum(request.length for request in part) for part in split_batch("balanced", batch, identity, 3)} == {10}
+
+
+def test_three_balanced_sub_batches_get_the_largest_part_in_turn() -> None:
+    parts = split_batch("balanced", batch_of(1, 1, 1, 1), identity, 3)
+    assert [ids(part) for part in parts] == [[0, 3], [1], [2]]
+
+
+def test_one_sub_batch_is_the_batch() -> None:
+    assert split_batch("balanced", batch_of(2, 1), identity, 1) == (batch_of(2, 1),)
+
+
+counts = st.lists(st.integers(0, 7), min_size=1, max_size=8).filter(any)
+
+
+@examples(counts, st.sampled_from(["alternating", "balanced"]), st.integers(1, 5))
+def test_sub_batches_partition_the_batch_in_its_order(numbers: list[int], policy: str, count: int) -> None:
+    batch = batch_of(*numbers)
+    parts = split_batch(policy, batch, identity, count)
+    assert sorted(index for part in parts for index in ids(part)) == ids(batch)
+    assert all(ids(part) == sorted(ids(part)) for part in parts)
+    assert 1 <= len(parts) <= count
+
+
+@examples(counts, st.integers(1, 5))
+def test_alternating_parts_differ_by_one_request_at_most(numbers: list[int], count: int) -> None:
+    sizes = [len(part) for part in split_batch("alternating", batch_of(*numbers), identity, count)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] - sizes[-1] <= 1
 
 
 @examples(st.lists(st.integers(1, 40), max_size=9))

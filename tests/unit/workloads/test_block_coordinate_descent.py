@@ -3,6 +3,7 @@
 import pytest
 from figures import Figure, counted
 
+from neupims.errors import ModelError
 from neupims.graph import Block, Operator, load_model
 
 FIGURES = [  # linear: products with the whole data matrix; those with a block of its columns are matmul
@@ -63,3 +64,8 @@ def test_an_iteration_goes_on_from_the_last_one() -> None:
     assert operators["iteration0.moving"].inputs[0].name == "start"
     assert operators["iteration499.moving"].inputs[0].name == "iteration498.moved"
     assert operators["iteration499.predictions"].inputs[0].base == "iteration498.moved"
+
+
+def test_a_batch_of_problems_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"descent.py:\d+: input .start.: one problem is solved at a time, not"):
+        load_model("block-coordinate-descent").trace((1, 1))

@@ -45,6 +45,7 @@ def _scalars(x: Ints, out: Ints) -> int:
         at.S_READS_OUT,
         at.S_REFRESHES,
         at.S_REFRESH_RANK,
+        at.S_CATCHING_UP,
         at.S_IN_REFRESH,
         at.S_SKIP_PIM,
         at.S_SLACK,

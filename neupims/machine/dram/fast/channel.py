@@ -79,7 +79,8 @@ def _retire(k: Ints, x: Ints, b: Ints) -> None:
         if x[at.S_BACKLOG]:
             _respond(k, x, b)
     if x[at.S_GWRITING] and 0 <= x[at.S_GWRITE_END] <= x[at.S_CYCLE]:
-        x[at.S_GWRITING], x[at.S_GWRITE_END], x[at.S_SLACK], x[at.S_ACTIVE] = 0, -1, 0, 1
+        x[at.S_GWRITING], x[at.S_GWRITE_END], x[at.S_ACTIVE] = 0, -1, 1
+        x[at.S_SLACK] *= k[at.P_OVERLAP]
         x[at.S_PIM_WAKE] = 0
         look_again(k, x)
 

@@ -2,7 +2,7 @@
 
 from neupims.jit import Ints, compiled
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.gates import at_bank, at_group
+from neupims.machine.dram.fast.gates import at_bank, at_channel, at_group
 
 
 @compiled
@@ -82,6 +82,8 @@ def _exact_end(k: Ints, x: Ints, row: int, groups: int, macs: int) -> int:
                 opened = max(max(header + 1, closed), at_group(k, x, group, False))
                 last = max(last, opened + behind * k[at.P_FAW] + k[at.P_RANKS] - 1 + k[at.P_RCD])
                 behind += 1
+    if k[at.P_OVERLAP]:
+        last = max(last, at_channel(k, x, at.PIM_GEMV if k[at.P_COMPOSITE] else at.PIM_MAC))
     return last + groups * k[at.P_MAC] * (max(macs, k[at.P_TREE]) + 1)
 
 

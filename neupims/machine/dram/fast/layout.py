@@ -57,8 +57,10 @@ KINDS = 12
     P_RESPONSES,
     P_BACKLOG,
     P_CLOSES_IN_LINE,
-) = range(0, 46)
-PARAMETERS = 46
+    P_POSTPONE,
+    P_OVERLAP,
+) = range(0, 48)
+PARAMETERS = 48
 
 # Where tables start: in `k` rules, gaps, untils, results, and for each bank its rank, its group and the places of
 # their gates and its own in `x`; in `x` the others.
@@ -114,8 +116,8 @@ PARAMETERS = 46
     O_ACK_BLOCK,
     O_BACKLOG,
     O_SIZE,
-) = range(46, 97)
-RULE_FIRST = 97
+) = range(48, 99)
+RULE_FIRST = 99
 """In `k`: first rule of each command, and the end of the last one's."""
 CONSTANTS = RULE_FIRST + KINDS + 1
 
@@ -189,8 +191,9 @@ CONSTANTS = RULE_FIRST + KINDS + 1
     S_CLOSES_FROM,
     S_TILE_END,
     S_END_HOLDS,
-) = range(0, 65)
-CHANNEL_GATE = 65
+    S_CATCHING_UP,
+) = range(0, 66)
+CHANNEL_GATE = 66
 DARK_FROM = CHANNEL_GATE + KINDS
 DARK_TO = DARK_FROM + KINDS
 COUNTS = DARK_TO + KINDS

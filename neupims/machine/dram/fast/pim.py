@@ -69,8 +69,10 @@ def open_memory_row(k: Ints, x: Ints, bank: int, row: int) -> int:
 @compiled
 def refresh_step(k: Ints, x: Ints) -> bool:
     """Close the rank that is due, bank by bank, then refresh it; True when a command issued."""
-    if x[at.S_REFRESHES] == 0:
-        return False
+    if x[at.S_CATCHING_UP] == 0:
+        if x[at.S_REFRESHES] <= k[at.P_POSTPONE]:
+            return False
+        x[at.S_CATCHING_UP] = 1
     if x[at.S_IN_REFRESH] == 0:
         if k[at.P_EXACT] and (x[at.S_TILE_OPEN] or x[at.S_GWRITING]):
             return False
@@ -101,6 +103,7 @@ def refresh_step(k: Ints, x: Ints) -> bool:
 def _refresh(k: Ints, x: Ints, first: int) -> None:
     issue(k, x, at.REF, first, -1, 0)
     x[at.S_REFRESHES] -= 1
+    x[at.S_CATCHING_UP] = x[at.S_REFRESHES] > 0
     x[at.S_REFRESH_RANK] = ring(x[at.S_REFRESH_RANK] + 1, k[at.P_RANKS])
     x[at.S_IN_REFRESH] = x[at.S_SKIP_PIM] = x[at.S_SLACK] = 0
     x[at.S_RESERVED] = at.CLOSED
@@ -125,7 +128,7 @@ def pim_step(k: Ints, x: Ints, b: Ints) -> bool:
 @compiled
 def keeps_slot(k: Ints, x: Ints) -> bool:
     """Whether a cycle in which the head of the PIM commands cannot issue is kept free."""
-    late = k[at.P_EXACT] != 0 and x[at.S_REFRESHES] > k[at.P_RANKS]
+    late = k[at.P_EXACT] != 0 and x[at.S_REFRESHES] > k[at.P_RANKS] + k[at.P_POSTPONE]
     return late or x[at.S_SLACK] < SLACK_TO_SHARE
 
 
@@ -134,7 +137,7 @@ def _try_head(k: Ints, x: Ints, b: Ints) -> bool:
     if x[at.S_CYCLE] < x[at.S_PIM_WAKE]:
         return False
     t = k[at.O_COMMANDS] + x[at.S_COMMAND_HEAD] * at.FIELDS
-    if x[at.S_GWRITING] or x[t + at.T_COMMAND] == at.PIM_GWRITE:
+    if x[t + at.T_COMMAND] == at.PIM_GWRITE or (x[at.S_GWRITING] and k[at.P_OVERLAP] == 0):
         gate = _gwrite(k, x, t)
     elif x[t + at.T_COMMAND] == at.PIM_HEADER:
         gate = _header(k, x, t)
@@ -156,6 +159,7 @@ def _pop(k: Ints, x: Ints) -> None:
 def _deadline_met(k: Ints, x: Ints, estimate: int) -> bool:
     cycle, due = x[at.S_CYCLE] + 1, x[at.S_NEXT_TICK]
     left = (due + k[at.P_TICK] if cycle == due and k[at.P_EXACT] == 0 else due) - cycle - estimate
+    left += max(k[at.P_POSTPONE] - x[at.S_REFRESHES], 0) * k[at.P_TICK]
     if left <= 0 or x[at.S_SLACK] < min(left, k[at.P_RP] + k[at.P_RCDWR] + 1):
         look_again(k, x)  # what did not fit the slack now may, or has no slack to fit
     x[at.S_SLACK] = max(left, 0)

@@ -14,7 +14,16 @@ from neupims.machine.dram.fast import layout as at
 NO_ROW = -(1 << 40)
 CONTROL = (
     *(at.S_POINTER, at.S_READS, at.S_WRITES, at.S_DRAINING, at.S_LOCK_BANK, at.S_REFRESHES, at.S_REFRESH_RANK),
-    *(at.S_IN_REFRESH, at.S_SKIP_PIM, at.S_GWRITING, at.S_PIM_MODE, at.S_TILE_OPEN, at.S_PIM_WAITING, at.S_COMMANDS),
+    *(
+        at.S_CATCHING_UP,
+        at.S_IN_REFRESH,
+        at.S_SKIP_PIM,
+        at.S_GWRITING,
+        at.S_PIM_MODE,
+        at.S_TILE_OPEN,
+        at.S_PIM_WAITING,
+        at.S_COMMANDS,
+    ),
     *(at.S_RUN_DONE0, at.S_PROG_SUB),
 )
 
