@@ -22,7 +22,7 @@ Form = Literal["npu", "matrix", "attention"]
 MOST_VECTORS = 64
 """Vectors of a matrix in the banks: each reads the whole matrix again, so that many are never worth it."""
 
-COPIES = ("copy", "gather", "scatter", "concat", "pad", "repeat", "roll", "last", "embedding")
+COPIES = ("copy", "gather", "scatter", "concat", "pad", "repeat", "roll", "last", "embedding", "assemble")
 """Kinds that move data and compute nothing."""
 
 

@@ -157,14 +157,31 @@ def _last(op: Operator, arena: Arena, count: int) -> Read:
     return [(rows, False)]
 
 
+def _edge_gradient(op: Operator, arena: Arena, count: int) -> Read:
+    dy, x, edges = op.inputs
+    ends = [
+        _chosen(end, end.bytes // end.shape[0], edges.shape[1] * (end.bytes // end.shape[0]), edges, arena, count)
+        for end in (dy, x)
+    ]
+    return [*ends[0], *ends[1][1:]]
+
+
+def _update(op: Operator, arena: Arena, count: int) -> Read:
+    """Weight, gradient and moments side by side, a part at a time."""
+    operands = (*op.weights, *op.inputs, *op.states)
+    return [(contiguous(arena.base(tensor), tensor.bytes, count), False) for tensor in operands]
+
+
 SCATTERED: dict[str, Callable[[Operator, Arena, int], Read]] = {
     "embedding": _embedding,
     "gather": _gather,
     "message_passing": _messages,
     "scatter": _scatter,
     "last": _last,
+    "edge_gradient": _edge_gradient,
+    **dict.fromkeys(("adamw", "adam", "momentum", "sgd"), _update),
 }
-"""Kinds that read rows here and there; which ones depends on data and is spread evenly by a hash."""
+"""Kinds that read rows here and there, which depend on data and are spread evenly by a hash; and updates of weights."""
 
 
 # Rows -----------------------------------------------------------------------------------------
@@ -236,6 +253,9 @@ WORK: dict[str, Callable[[Operator], int]] = {
         *("avg_pool", "max_pool", "interpolate", "message_passing", "top_k", "sort"),
         *("fft", "cholesky", "eigen", "triangular_solve", "causal_conv", "conv", "conv_transposed", "matmul"),
         *("linear", "expert_linear", "logit", "attend"),
+        *("gradient", "sum_to", "cross_entropy", "squared_error", "edge_gradient", "selective_scan_gradient"),
+        *("conv_input_gradient", "conv_weight_gradient", "causal_conv_gradient", "attention_gradient"),
+        *("expert_gradient", "adamw", "adam", "momentum", "sgd"),
     )
 }
 WORK["selective_scan"] = lambda op: op.inputs[0].elements * op.weights[0].shape[1]

@@ -74,6 +74,19 @@ def _experts(op: Operator, products: tuple[Product, ...], arena: Arena) -> list[
     return tasks
 
 
+def _expert_gradients(op: Operator, products: tuple[Product, ...], arena: Arena) -> list[Task]:
+    """For each expert that has rows: its rows of the input, turned, times those of the gradient."""
+    (x, dy), out = op.inputs, op.outputs[0]
+    size, tasks, before = out.bytes // out.shape[0], list[Task](), 0
+    used = [expert for expert, rows in enumerate(op.numbers("rows")) if rows]
+    for expert, product in zip(used, products, strict=True):
+        a, b = (_rows(tensor, arena, before, product.inner) for tensor in (x, dy))
+        result = Matrix(arena.base(out) + expert * size, size)
+        tasks.append(Task(f"{op.name}.expert{expert}", product, a, b, result))
+        before += product.inner
+    return tasks
+
+
 def _rows(tensor: Tensor, arena: Arena, first: int, count: int) -> Matrix:
     row = tensor.bytes // tensor.shape[0]
     return Matrix(arena.base(tensor) + first * row, count * row)
@@ -106,5 +119,7 @@ TASKS: dict[str, Callable[[Operator, tuple[Product, ...], Arena], list[Task]]] =
     "expert_linear": _experts,
     "logit": _requests,
     "attend": _requests,
+    "attention_gradient": _requests,
+    "expert_gradient": _expert_gradients,
 }
 """How operands are divided among products; others have two operands and one sort of product."""

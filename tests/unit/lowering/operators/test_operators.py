@@ -46,7 +46,7 @@ def test_the_zoo_has_every_kind() -> None:
 ALIKE = {
     *("quick_gelu", "relu6", "leaky_relu", "hard_sigmoid", "log", "sqrt", "rsqrt", "reciprocal", "square", "abs"),
     *("neg", "sign", "sin", "cos", "erf", "round", "clip", "maximum", "minimum", "power", "compare", "where"),
-    *("max", "min", "rotary", "copy", "last"),
+    *("max", "min", "rotary", "copy", "last", "squared_error", "adam", "momentum", "sgd"),
 }
 """Kinds that differ from others only in what one element costs."""
 
