@@ -143,7 +143,8 @@ def _estimate(job: GraphJob) -> Estimate:
         return lambda length: length
     org, first = memory.organization, logits[0]
     size = first.states[0].bytes // first.states[0].elements
-    shape = AttentionShape(first.number("heads"), first.number("head_dim"), org.row_bytes // size, org.banks)
+    heads, group = first.number("kv_heads"), first.number("heads") // first.number("kv_heads")
+    shape = AttentionShape(heads, first.number("head_dim"), org.row_bytes // size, org.banks, group)
     return attention_estimate(shape, COSTS[job.system.policy.estimate](shape, memory, pim))
 
 

@@ -85,13 +85,12 @@ FORMULAS: dict[str, Formula] = {
     **dict.fromkeys(("avg_pool", "max_pool", "interpolate", "message_passing"), _each(adds=1)),
     **dict.fromkeys(("top_k", "sort", "fft", "cholesky", "eigen", "triangular_solve"), _each(adds=1)),
     **dict.fromkeys(("conv", "conv_transposed", "causal_conv", "matmul", "linear", "expert_linear"), _each(adds=1)),
-    **dict.fromkeys(("logit", "attend"), _each(adds=1)),
-    **dict.fromkeys(("gradient", "sum_to", "cross_entropy", "squared_error", "edge_gradient"), _each(adds=1)),
+    **dict.fromkeys(("logit", "attend", "attention_gradient", "expert_gradient"), _each(adds=1)),
     **dict.fromkeys(("conv_input_gradient", "conv_weight_gradient", "causal_conv_gradient"), _each(adds=1)),
-    **dict.fromkeys(("attention_gradient", "expert_gradient", "selective_scan_gradient"), _each(adds=1)),
-    **dict.fromkeys(("adamw", "adam", "momentum", "sgd"), _each(adds=1)),
-    "assemble": _each(),
-    **dict.fromkeys(("copy", "gather", "scatter", "concat", "pad", "repeat", "roll", "last"), _each()),
+    **dict.fromkeys(("gradient", "edge_gradient", "selective_scan_gradient", "sum_to", "assemble"), _each(adds=1)),
+    **dict.fromkeys(("cross_entropy", "squared_error", "adamw", "adam", "momentum", "sgd"), _each(adds=1)),
+    **dict.fromkeys(("dual_scan", "wkv", "token_shift", "eigenvalues"), _each(adds=1)),
+    **dict.fromkeys(("copy", "gather", "scatter", "concat", "pad", "repeat", "roll", "last", "append"), _each()),
 }
 """Cycles of one row. `embedding` adds the position; `attention` is a dot product; `partial_sum` adds results of PIM."""
 

@@ -23,7 +23,7 @@ def lower_attention(group: Group, arena: Arena, target: Target) -> NpuWork:
     lengths = np.array(logit.numbers("lengths"), np.int64)
     operands = [*_fresh(logit, attend, arena), *_cached(logit, attend, arena, lengths)]
     loads, blocks = load_all(arena.address, operands)
-    steps, last = _steps(logit, lengths, target.npu)
+    steps, last = _steps(logit, attend, lengths, target.npu)
     _want(steps, last, loads.bytes, blocks, lengths)
     return NpuWork(
         name=group.name,
@@ -57,17 +57,18 @@ def _written(logit: Operator, attend: Operator, arena: Arena, lengths: Integers)
     """The output, and the new keys and values at the ends of their caches."""
     result, newest = attend.outputs[0], np.cumsum(lengths) - 1
     made = [contiguous(arena.base(result), result.bytes, len(lengths))]
-    for cache in (logit.states[0], attend.states[0]):
+    for cache in (state for state in (logit.states[0], attend.states[0]) if state.base is None):
         row = cache.bytes // cache.shape[0]
         made.append(Pieces(arena.base(cache) + newest * row, np.full(len(lengths), row), np.arange(len(lengths))))
     return made
 
 
-def _steps(logit: Operator, lengths: Integers, npu: NpuSpec) -> tuple[Records, Integers]:
+def _steps(logit: Operator, attend: Operator, lengths: Integers, npu: NpuSpec) -> tuple[Records, Integers]:
     """Waves of key blocks, then of value blocks, of each request; and the last step of each."""
     arrays, heads, kv_heads, size = npu.arrays, *(logit.number(name) for name in ("heads", "kv_heads", "head_dim"))
+    width = attend.number("head_dim")
     keys = kv_heads * -(-lengths // arrays.columns) * -(-size // arrays.rows)
-    values = kv_heads * -(-lengths // arrays.rows) * -(-size // arrays.columns)
+    values = kv_heads * -(-lengths // arrays.rows) * -(-width // arrays.columns)
     key_waves, value_waves = -(-keys // arrays.count), -(-values // arrays.count)
     owner, wave = counting(key_waves + value_waves)
     per_unit = -(-heads // npu.vector.count)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from neupims.graph import Operator
 from neupims.graph.kinds import KINDS
+from neupims.hardware.memory import MemorySpec
 from neupims.hardware.system import SystemSpec
 from neupims.isa.work import NpuWork
 from neupims.lowering.operators.arena import Arena
@@ -22,7 +23,7 @@ Form = Literal["npu", "matrix", "attention"]
 MOST_VECTORS = 64
 """Vectors of a matrix in the banks: each reads the whole matrix again, so that many are never worth it."""
 
-COPIES = ("copy", "gather", "scatter", "concat", "pad", "repeat", "roll", "last", "embedding", "assemble")
+COPIES = ("copy", "gather", "scatter", "concat", "pad", "repeat", "roll", "last", "embedding", "append")
 """Kinds that move data and compute nothing."""
 
 
@@ -68,7 +69,7 @@ def form_of(group: Group, system: SystemSpec, target: Target, times: TileTimes |
     if times is None or system.pim is None or system.memory is None:
         return "npu"
     if group.cached:
-        return "attention" if system.policy.attention == "pim" else "npu"
+        return "attention" if system.policy.attention == "pim" and _heads_fit(group, system.memory) else "npu"
     op = group.operators[0].op
     if op.kind != "linear" or system.policy.placement == "npu" or op.weights[0].base or not _for_banks(op):
         return "npu"
@@ -77,6 +78,14 @@ def form_of(group: Group, system: SystemSpec, target: Target, times: TileTimes |
     clock = system.memory.clock_ghz
     banks = bank_ns(op, system, target, times, clock)
     return "matrix" if banks < npu_ns(op, target) else "npu"
+
+
+def _heads_fit(group: Group, memory: MemorySpec) -> bool:
+    """Whether keys and values have caches of their own and heads of one width, at most a row of a bank."""
+    logit, _, attend = (item.op for item in group.operators)
+    size = logit.number("head_dim") * logit.states[0].bytes // logit.states[0].elements
+    own = all(state.base is None for state in (*logit.states, *attend.states))
+    return own and logit.number("head_dim") == attend.number("head_dim") and size <= memory.organization.row_bytes
 
 
 def _for_banks(op: Operator) -> bool:

@@ -145,6 +145,15 @@ def _messages(op: Operator, arena: Arena, count: int) -> Read:
     return [*read, *weights]
 
 
+def _edges(op: Operator, arena: Arena, count: int) -> Read:
+    features, gradients, edges = op.inputs
+    read = [(contiguous(arena.base(edges), edges.bytes, 1), edges.role != "activation")]
+    for tensor in (features, gradients):
+        row = tensor.bytes // tensor.shape[0]
+        read.append((scattered(arena.base(tensor), tensor.bytes, row, edges.shape[1], count), False))
+    return read
+
+
 def _scatter(op: Operator, arena: Arena, count: int) -> Read:
     x, indices, base = op.inputs
     row = x.bytes // x.elements * x.shape[-1]
@@ -157,15 +166,6 @@ def _last(op: Operator, arena: Arena, count: int) -> Read:
     return [(rows, False)]
 
 
-def _edge_gradient(op: Operator, arena: Arena, count: int) -> Read:
-    dy, x, edges = op.inputs
-    ends = [
-        _chosen(end, end.bytes // end.shape[0], edges.shape[1] * (end.bytes // end.shape[0]), edges, arena, count)
-        for end in (dy, x)
-    ]
-    return [*ends[0], *ends[1][1:]]
-
-
 def _update(op: Operator, arena: Arena, count: int) -> Read:
     """Weight, gradient and moments side by side, a part at a time."""
     operands = (*op.weights, *op.inputs, *op.states)
@@ -176,9 +176,9 @@ SCATTERED: dict[str, Callable[[Operator, Arena, int], Read]] = {
     "embedding": _embedding,
     "gather": _gather,
     "message_passing": _messages,
+    "edge_gradient": _edges,
     "scatter": _scatter,
     "last": _last,
-    "edge_gradient": _edge_gradient,
     **dict.fromkeys(("adamw", "adam", "momentum", "sgd"), _update),
 }
 """Kinds that read rows here and there, which depend on data and are spread evenly by a hash; and updates of weights."""
@@ -252,14 +252,14 @@ WORK: dict[str, Callable[[Operator], int]] = {
     for name in (
         *("avg_pool", "max_pool", "interpolate", "message_passing", "top_k", "sort"),
         *("fft", "cholesky", "eigen", "triangular_solve", "causal_conv", "conv", "conv_transposed", "matmul"),
-        *("linear", "expert_linear", "logit", "attend"),
-        *("gradient", "sum_to", "cross_entropy", "squared_error", "edge_gradient", "selective_scan_gradient"),
-        *("conv_input_gradient", "conv_weight_gradient", "causal_conv_gradient", "attention_gradient"),
-        *("expert_gradient", "adamw", "adam", "momentum", "sgd"),
+        *("linear", "expert_linear", "logit", "attend", "attention_gradient", "expert_gradient"),
+        *("conv_input_gradient", "conv_weight_gradient", "causal_conv_gradient", "gradient", "edge_gradient"),
+        *("selective_scan_gradient", "cross_entropy", "squared_error", "adamw", "adam", "momentum", "sgd"),
+        *("dual_scan", "wkv", "token_shift", "eigenvalues"),
     )
 }
 WORK["selective_scan"] = lambda op: op.inputs[0].elements * op.weights[0].shape[1]
 """Kinds whose work is not one element for each of their largest operand."""
 
-ESTIMATED = ("top_k", "sort", "fft", "cholesky", "eigen", "triangular_solve")
+ESTIMATED = ("top_k", "sort", "fft", "cholesky", "eigen", "eigenvalues", "triangular_solve")
 """Kinds that take one operation of each lane after the other; their data flow inside is not modelled."""

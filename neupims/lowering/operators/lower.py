@@ -17,7 +17,7 @@ Works = tuple[NpuWork, ...]
 def lower_on_arrays(op: Operator, arena: Arena, target: Target) -> Works:
     """Work of an operator with matrix products; each of several products of its own shape is a work of its own."""
     products = KINDS[op.kind].products(op)
-    tasks = TASKS.get(op.kind, _pair)(op, products, arena)
+    tasks = TASKS.get(op.kind, _pair if len(products) == 1 else _several)(op, products, arena)
     works = tuple(lower_products(task, arena.address, target) for task in tasks)
     return (*works, lower_append(op, arena)) if op.kind in ("logit", "attend") and op.states else works
 
@@ -74,34 +74,21 @@ def _experts(op: Operator, products: tuple[Product, ...], arena: Arena) -> list[
     return tasks
 
 
-def _expert_gradients(op: Operator, products: tuple[Product, ...], arena: Arena) -> list[Task]:
-    """For each expert that has rows: its rows of the input, turned, times those of the gradient."""
-    (x, dy), out = op.inputs, op.outputs[0]
-    size, tasks, before = out.bytes // out.shape[0], list[Task](), 0
-    used = [expert for expert, rows in enumerate(op.numbers("rows")) if rows]
-    for expert, product in zip(used, products, strict=True):
-        a, b = (_rows(tensor, arena, before, product.inner) for tensor in (x, dy))
-        result = Matrix(arena.base(out) + expert * size, size)
-        tasks.append(Task(f"{op.name}.expert{expert}", product, a, b, result))
-        before += product.inner
-    return tasks
-
-
 def _rows(tensor: Tensor, arena: Arena, first: int, count: int) -> Matrix:
     row = tensor.bytes // tensor.shape[0]
     return Matrix(arena.base(tensor) + first * row, count * row)
 
 
-def _requests(op: Operator, products: tuple[Product, ...], arena: Arena) -> list[Task]:
-    """logit or attend without a cache: products of each request of its own length."""
+def _several(op: Operator, products: tuple[Product, ...], arena: Arena) -> list[Task]:
+    """Products of each request, or expert, of its own size, such as logits without a cache: each has its share."""
     first, second = (matrix(tensor, arena) for tensor in op.inputs)
     out, total = matrix(op.outputs[0], arena), sum(product.macs for product in products)
     tasks: list[Task] = []
     done = 0
     for index, product in enumerate(products):
         a, b, c = (_share(operand, done, product.macs, total) for operand in (first, second, out))
-        name = op.name if len(products) == 1 else f"{op.name}.request{index}"
-        tasks.append(Task(name, product, a, b, c, kind="attention"))
+        name = op.name if len(products) == 1 else f"{op.name}.{index}"
+        tasks.append(Task(name, product, a, b, c, kind=_kind(op)))
         done += product.macs
     return tasks
 
@@ -112,14 +99,12 @@ def _share(operand: Matrix, done: int, part: int, total: int) -> Matrix:
 
 
 def _kind(op: Operator) -> str:
-    return "gemm" if op.kind in ("linear", "matmul") else op.kind
+    return "attention" if op.kind in ("logit", "attend") else "gemm" if op.kind in ("linear", "matmul") else op.kind
 
 
 TASKS: dict[str, Callable[[Operator, tuple[Product, ...], Arena], list[Task]]] = {
     "expert_linear": _experts,
-    "logit": _requests,
-    "attend": _requests,
-    "attention_gradient": _requests,
-    "expert_gradient": _expert_gradients,
+    "logit": _several,
+    "attend": _several,
 }
 """How operands are divided among products; others have two operands and one sort of product."""

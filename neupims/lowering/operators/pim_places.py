@@ -121,4 +121,6 @@ def _caches(
 
 def _geometry(logit: Operator, org: Organization) -> KvGeometry:
     size = logit.states[0].bytes // logit.states[0].elements
-    return KvGeometry(logit.number("heads"), logit.number("head_dim"), size, org.row_bytes, org.burst_bytes, org.banks)
+    heads, shared = logit.number("kv_heads"), logit.number("heads") // logit.number("kv_heads")
+    sizes = (heads, logit.number("head_dim"), size, org.row_bytes, org.burst_bytes, org.banks)
+    return KvGeometry(*sizes, group=shared)

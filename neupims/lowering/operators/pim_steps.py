@@ -1,5 +1,7 @@
 """Attention of a graph in the banks: its operands to their rows, and its programs."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from neupims.isa.work import STEP, NpuWork, PimWork, Stores
@@ -40,4 +42,6 @@ def lower_banked_attention(
     row = result.shape[-1] * target.element_bytes
     context = RowMajor(arena.address, arena.base(result) - first * row, result.shape[-1], target.element_bytes)
     attention = PimAttention(cache, context, macs_per_bank)
-    return lower_pim_attention(group.name, batch, first, 0, attention, target)
+    seen = group.operators[0].op.numbers("lengths")
+    kept = tuple(replace(request, length=length) for request, length in zip(batch, seen, strict=True))
+    return lower_pim_attention(group.name, kept, first, 0, attention, target)
