@@ -58,7 +58,9 @@ def numbers(net: Tracer) -> None:
     h, _ = net.step(rnn, c, h)
     gram = net.matmul(x, net.transpose(x))
     factor = net.cholesky(gram)
-    solved = net.triangular_solve(factor, net.eigen(gram) - net.cumsum(gram))
+    solved = net.triangular_solve(
+        factor, net.eigen(gram) - net.cumsum(gram) * net.reshape(net.eigenvalues(gram), 1, -1)
+    )
     x = net.expand(net.reduce("variance", solved, axis=0, keep=True), 2, 12) / net.exp(net.sum(h))
     net.output(net.scan(net.tanh(x), net.sigmoid(x), axis=0))
 
@@ -70,6 +72,16 @@ def packed(net: Tracer) -> None:
     even = net.reshape(x, 2, -1, 32)
     bias = net.weight(4, even.shape[1], even.shape[1], name="bias")
     net.output(net.attend_all(even, even, net.elu(even), heads=4, bias=bias))
+
+
+def recurrent(net: Tracer) -> None:
+    """Latent caches, scans with one decay for a head, and what RWKV keeps of the tokens before."""
+    x = net.embedding(net.tokens(), net.weight(50, 32, name="table"))
+    with net.scope("latent"):
+        x = net.latent_attention(net.linear(x, 2 * 20), net.linear(x, 8), net.linear(x, 4), heads=2, value_dim=16)
+    x = x + net.dual_scan(x, net.softplus(net.linear(x, 4)), net.linear(x, 8), net.linear(x, 8))
+    before = net.token_shift(x)
+    net.output(net.linear(x + net.wkv(net.linear(before, 32), net.linear(x, 32)), 50))
 
 
 def learned(net: Tracer) -> None:
@@ -92,6 +104,7 @@ ZOO: dict[str, Callable[[Tracer], None]] = {
     "tokens": tokens,
     "numbers": numbers,
     "packed": packed,
+    "recurrent": recurrent,
     "learned": learned,
 }
 
@@ -103,6 +116,6 @@ def graph_of(name: str, lengths: tuple[int, ...] = (9, 30)) -> Graph:
         learned(net)
         return training_step(net.finish(name))
     lengths = (6, 6) if name == "packed" else lengths
-    net = Tracer((decode_step if name == "tokens" else samples)(lengths))
+    net = Tracer((decode_step if name in ("tokens", "recurrent") else samples)(lengths))
     ZOO[name](net)
     return net.finish(name)
