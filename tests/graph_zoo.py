@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from neupims.graph import Graph, Tracer, Value, balanced_rows
-from neupims.graph.sequences import decode_step, samples
+from neupims.graph import Graph, Tracer, Value, balanced_rows, training_step
+from neupims.graph.sequences import decode_step, samples, training_batch
 
 
 def images(net: Tracer) -> None:
@@ -58,7 +58,9 @@ def numbers(net: Tracer) -> None:
     h, _ = net.step(rnn, c, h)
     gram = net.matmul(x, net.transpose(x))
     factor = net.cholesky(gram)
-    solved = net.triangular_solve(factor, net.eigen(gram) - net.cumsum(gram))
+    solved = net.triangular_solve(
+        factor, net.eigen(gram) - net.cumsum(gram) * net.reshape(net.eigenvalues(gram), 1, -1)
+    )
     x = net.expand(net.reduce("variance", solved, axis=0, keep=True), 2, 12) / net.exp(net.sum(h))
     net.output(net.scan(net.tanh(x), net.sigmoid(x), axis=0))
 
@@ -72,12 +74,48 @@ def packed(net: Tracer) -> None:
     net.output(net.attend_all(even, even, net.elu(even), heads=4, bias=bias))
 
 
-ZOO: dict[str, Callable[[Tracer], None]] = {"images": images, "tokens": tokens, "numbers": numbers, "packed": packed}
+def recurrent(net: Tracer) -> None:
+    """Latent caches, scans with one decay for a head, and what RWKV keeps of the tokens before."""
+    x = net.embedding(net.tokens(), net.weight(50, 32, name="table"))
+    with net.scope("latent"):
+        x = net.latent_attention(net.linear(x, 2 * 20), net.linear(x, 8), net.linear(x, 4), heads=2, value_dim=16)
+    x = x + net.dual_scan(x, net.softplus(net.linear(x, 4)), net.linear(x, 8), net.linear(x, 8))
+    before = net.token_shift(x)
+    net.output(net.linear(x + net.wkv(net.linear(before, 32), net.linear(x, 32)), 50))
+
+
+def learned(net: Tracer) -> None:
+    """Products of all sorts, whose gradients a training step adds."""
+    x = net.embedding(net.tokens(), net.weight(50, 32, name="table"))
+    for _ in net.repeat(3, "layer"):
+        q, k, v = net.split(net.linear(net.layer_norm(x), 96), 3)
+        x = x + net.linear(net.attention(q, k, v, heads=2), 32)
+    x = x + net.expert_linear(net.gelu(x), 32, balanced_rows(x.shape[0], 4))
+    wide = net.silu(net.causal_conv(x, 4))
+    x = x + net.selective_scan(wide, net.softplus(wide), net.linear(wide, 8), net.linear(wide, 8))
+    edges = net.edges(30)
+    x = x + net.propagate(x, edges, net.linear(net.gather(x, net.input("ends", 30, element="int32")), 1))
+    image = net.conv(net.reshape(x, 1, 8, 4, -1), 6, 3, padding=1, groups=2)
+    net.output(net.linear(net.reshape(net.conv_transposed(image, 4, 3, padding=1), x.shape[0], 16), 50))
+
+
+ZOO: dict[str, Callable[[Tracer], None]] = {
+    "images": images,
+    "tokens": tokens,
+    "numbers": numbers,
+    "packed": packed,
+    "recurrent": recurrent,
+    "learned": learned,
+}
 
 
 def graph_of(name: str, lengths: tuple[int, ...] = (9, 30)) -> Graph:
     """A graph of the zoo over requests of some lengths."""
+    if name == "learned":
+        net = Tracer(training_batch(lengths))
+        learned(net)
+        return training_step(net.finish(name))
     lengths = (6, 6) if name == "packed" else lengths
-    net = Tracer((decode_step if name == "tokens" else samples)(lengths))
+    net = Tracer((decode_step if name in ("tokens", "recurrent") else samples)(lengths))
     ZOO[name](net)
     return net.finish(name)

@@ -1,6 +1,7 @@
 """S2FT: of a Llama, a few heads and channels of each layer are tuned and the rest stays frozen; LoRA beside it."""
 
 from itertools import groupby
+from typing import Literal
 
 from neupims.graph import Config, Tracer, Value, architecture, balanced_rows, variant
 
@@ -15,8 +16,8 @@ class S2ft(Config):
     hidden: int
     vocabulary: int = 32000
     head_dim: int = 128
-    tuning: str = "s2ft"
-    """What a training step trains, and what adapters are made of: full, lora or s2ft."""
+    tuning: Literal["full", "lora", "s2ft"] = "s2ft"
+    """What a training step trains, and what adapters are made of."""
     head_ratio: float = 0.0
     """Share of all heads of the model whose rows of the output projections S2FT trains."""
     channel_ratio: float = 0.0

@@ -4,6 +4,8 @@ Single-forward: every class gets a virtual node, joined to the training nodes of
 nodes near the virtual node of their class.
 """
 
+from typing import Literal
+
 from neupims.graph import Config, Tracer, Value, architecture, variant
 
 
@@ -15,7 +17,7 @@ class ForwardGnn(Config):
     """Directed, without self loops."""
     features: int
     classes: int
-    conv: str = "gcn"
+    conv: Literal["gcn", "gcn_cached", "sage", "gat"] = "gcn"
     """Of all layers: gcn, sage, gat; or gcn_cached, a gcn that aggregates first and keeps the result for all epochs."""
     layers: int = 4
     layer: int = 0

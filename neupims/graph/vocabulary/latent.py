@@ -9,8 +9,14 @@ class Latent(Recorder):
     """Attention whose keys and values are made from one small vector for each token, which is all that is kept."""
 
     def append(self, *parts: Value, name: str | None = None) -> tuple[Value, Value]:
-        """Parts [tokens, ...] side by side as new rows of a cache: rows [tokens, width] and cache [context, width]."""
+        """Parts [tokens, ...] side by side as new rows of a cache: rows [tokens, width] and cache [context, width].
+
+        In a training step, which keeps no cache, rows both times.
+        """
         full, width = self.named(name, "append"), sum(part.width for part in parts)
+        if not self.sequences.keeps:
+            rows = self.apply("concat", full, parts, attributes={"axis": -1})
+            return rows, rows
         cache = self.own(f"{full}.cache", (self.sequences.context, width), "kv_cache")
         rows = self.apply("append", full, parts, states=(cache,), attributes={"axis": -1})
         return rows, self.view(cache, f"[0:{width}]", cache.shape)

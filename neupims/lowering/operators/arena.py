@@ -57,6 +57,7 @@ def arena(
 
 def _check(graphs: Sequence[Graph], live: int, memory: MemorySpec) -> None:
     weights, states = graphs[0].weight_bytes, sum(graph.state_bytes for graph in graphs)
+    live += sum(_kept_elsewhere(graph) for graph in graphs)
     total, held = weights + states + live, memory.organization.bytes
     if total > held:
         raise CapacityError(
@@ -64,6 +65,11 @@ def _check(graphs: Sequence[Graph], live: int, memory: MemorySpec) -> None:
             f"states and {live / GIB:.2f} GiB of activations make {total / GIB:.2f} GiB, and a device has "
             f"{held / GIB:.2f} GiB; lower --batch or raise --pp"
         )
+
+
+def _kept_elsewhere(graph: Graph) -> int:
+    """Activations that a training step keeps of repetitions that have no place of their own here: all but the first."""
+    return sum((block.count - 1) * block.kept_bytes for block in graph.blocks)
 
 
 def _bytes(body: Body, roles: tuple[str, ...], elsewhere: frozenset[str], prefix: str = "") -> int:

@@ -166,6 +166,12 @@ def _last(op: Operator, arena: Arena, count: int) -> Read:
     return [(rows, False)]
 
 
+def _update(op: Operator, arena: Arena, count: int) -> Read:
+    """Weight, gradient and moments side by side, a part at a time."""
+    operands = (*op.weights, *op.inputs, *op.states)
+    return [(contiguous(arena.base(tensor), tensor.bytes, count), False) for tensor in operands]
+
+
 SCATTERED: dict[str, Callable[[Operator, Arena, int], Read]] = {
     "embedding": _embedding,
     "gather": _gather,
@@ -173,8 +179,9 @@ SCATTERED: dict[str, Callable[[Operator, Arena, int], Read]] = {
     "edge_gradient": _edges,
     "scatter": _scatter,
     "last": _last,
+    **dict.fromkeys(("adamw", "adam", "momentum", "sgd"), _update),
 }
-"""Kinds that read rows here and there; which ones depends on data and is spread evenly by a hash."""
+"""Kinds that read rows here and there, which depend on data and are spread evenly by a hash; and updates of weights."""
 
 
 # Rows -----------------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 """Graphs of every kind of operator on a tiny machine: legal plans, all work done, nothing dropped, engines equal."""
 
+from dataclasses import replace
+
 import pytest
 from graph_zoo import ZOO, graph_of, tokens
 
 from neupims.errors import CapacityError, ConfigError
-from neupims.graph import Graph, Tracer
+from neupims.graph import Block, Graph, Operator, Tracer
 from neupims.graph.kinds import KINDS
 from neupims.graph.sequences import prompts
 from neupims.graph_runs import interleaved, tile_times
@@ -47,7 +49,7 @@ def test_the_zoo_has_every_kind() -> None:
 ALIKE = {
     *("quick_gelu", "relu6", "leaky_relu", "hard_sigmoid", "log", "sqrt", "rsqrt", "reciprocal", "square", "abs"),
     *("neg", "sign", "sin", "cos", "erf", "round", "clip", "maximum", "minimum", "power", "compare", "where"),
-    *("max", "min", "rotary", "copy", "last"),
+    *("max", "min", "rotary", "copy", "last", "squared_error", "adam", "momentum", "sgd"),
 }
 """Kinds that differ from others only in what one element costs."""
 
@@ -116,6 +118,20 @@ def test_a_model_that_does_not_fit_says_by_how_much(tiny) -> None:
     with pytest.raises(CapacityError) as error:
         lowered(system, graph_of("tokens"))
     assert str(error.value).startswith("memory: tokens does not fit: 0.00 GiB of weights, 0.00 GiB of states and ")
+
+
+def test_what_all_repetitions_keep_for_their_backward_pass_must_fit(tiny) -> None:
+    """Room is given to the activations of one repetition; those of the others are counted."""
+    system, graph = tiny("npu-only", *SMALL), graph_of("learned")
+    lowered(system, graph)
+    deep = replace(graph, items=tuple(_as_deep(item, 1_000_000) for item in graph.items))
+    with pytest.raises(CapacityError, match=r"^memory: learned does not fit: .* GiB of activations make "):
+        lowered(system, deep)
+
+
+def _as_deep(item: Operator | Block, count: int) -> Operator | Block:
+    """A block without weights and states, with as many repetitions of its activations."""
+    return replace(item, count=count, weights=(), states=()) if isinstance(item, Block) and item.kept else item
 
 
 def test_published_addresses_are_refused(tiny) -> None:
