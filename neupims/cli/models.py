@@ -19,6 +19,7 @@ class Phase(StrEnum):
 
     DECODE = "decode"
     PREFILL = "prefill"
+    FORWARD = "forward"
 
 
 @app.command("list")
@@ -42,11 +43,19 @@ def list_all(json: JsonOutput = False) -> None:
 
 @app.command("show")
 def show_model(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of an architecture, such as gpt3-30b.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="An architecture, such as gpt3-30b, a config.json, .onnx or module:factory."
+        ),
+    ],
     variant: Variant = None,
     phase: Annotated[
-        Phase, typer.Option(help="Iteration to count: one token each, or all of a prompt.")
-    ] = Phase.DECODE,
+        Phase | None,
+        typer.Option(
+            help="Iteration to count: one token each, all of a prompt, or one pass.", show_default="the model's"
+        ),
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Number of requests.")] = 1,
     context: Annotated[int, typer.Option(min=1, help="Tokens of each request, new ones included.")] = 1024,
     json: JsonOutput = False,
@@ -56,12 +65,11 @@ def show_model(
     from neupims.reports.graphs import graph_table
 
     model = load_model(name, variant)
-    lengths = (context,) * batch
-    graph = model.decode(lengths) if phase is Phase.DECODE else model.prefill(lengths)
+    graph = model.trace((context,) * batch, None if phase is None else phase.value)
     if json:
-        emit_json(_record(model, graph, {"phase": phase.value, "batch": batch, "context": context}))
+        emit_json(_record(model, graph, {"phase": graph.phase, "batch": batch, "context": context}))
     else:
-        emit_rich(_headline(model, graph, f"{phase.value} of {batch} x {context} tokens"), "", graph_table(graph))
+        emit_rich(_headline(model, graph, f"{graph.phase} of {batch} x {context} tokens"), "", graph_table(graph))
 
 
 def _catalogue_entry(architecture: "Architecture") -> dict[str, Any]:

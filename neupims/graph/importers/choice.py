@@ -1,9 +1,13 @@
 """Which importer a name is for, by its look."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from neupims.graph.model import Model
+
+FACTORY = re.compile(r"[\w./\\-]+:[A-Za-z_]\w*")
+"""`module:factory`, or `file.py:factory`."""
 
 Importer = Callable[[str, Mapping[str, object]], Model]
 
@@ -20,6 +24,12 @@ def _onnx(name: str, options: Mapping[str, object]) -> Model:
     return load_onnx(name, options)
 
 
+def _torch(name: str, options: Mapping[str, object]) -> Model:
+    from neupims.graph.importers.torch_module import load_module
+
+    return load_module(name, options)
+
+
 SUFFIXES: Mapping[str, Importer] = {".json": _json, ".onnx": _onnx}
 
 
@@ -28,4 +38,6 @@ def importer_of(name: str) -> Importer | None:
     path = Path(name)
     if path.is_dir() and (path / "config.json").is_file():
         return lambda name, options: _json(str(Path(name) / "config.json"), options)
+    if FACTORY.fullmatch(name):
+        return _torch
     return SUFFIXES.get(path.suffix.lower())

@@ -179,8 +179,8 @@ def test_tables_parts_and_reductions(tmp_path: Path) -> None:
         (
             [node("MatMul", ["x", "w"], ["y"], name="a")],
             [weight("w", 5, 4)],
-            "MatMul 'a': linear 'a.linear': input (2, 4, 4) does not fit weight (5, 4); the last axis of the input must "
-            "be 5",
+            "MatMul 'a': linear 'a.linear': input (2, 4, 4) does not fit weight (5, 4); the last axis of the input "
+            "must be 5",
         ),
     ],
 )
