@@ -45,9 +45,7 @@ def list_all(json: JsonOutput = False) -> None:
 def show_model(
     name: Annotated[
         str,
-        typer.Argument(
-            metavar="NAME", help="An architecture, such as gpt3-30b, a config.json, .onnx or module:factory."
-        ),
+        typer.Argument(metavar="NAME", help="Such as gpt3-30b; or a config.json, an .onnx file or module:factory."),
     ],
     variant: Variant = None,
     phase: Annotated[

@@ -18,6 +18,13 @@ def block_name(first: Sequence[Operator], second: Sequence[Operator]) -> tuple[s
     return places.pop() if len(places) == 1 else None
 
 
+def strangers(first: Sequence[Operator], second: Sequence[Operator]) -> int:
+    """How many operators have names that say nothing of a block; all, if the others do not agree on one."""
+    if block_name(first, second) is None:
+        return len(first)
+    return sum(_parted(a.name, b.name) is None for a, b in zip(first, second, strict=True))
+
+
 def inner_names(first: Sequence[Operator], second: Sequence[Operator]) -> list[str]:
     """`attention.q` for layers.0.attention.q and layers.1.attention.q; else the kind, numbered. All differ."""
     names: list[str] = []

@@ -34,9 +34,9 @@ SUFFIXES: Mapping[str, Importer] = {".json": _json, ".onnx": _onnx}
 
 
 def importer_of(name: str) -> Importer | None:
-    """The importer of a config.json, of a folder that has one, of `file.onnx` or of `module:factory`; else None."""
+    """The importer of a config.json, of a folder `./llama` with one, `file.onnx` or `module:factory`; else None."""
     path = Path(name)
-    if path.is_dir() and (path / "config.json").is_file():
+    if "/" in name and path.is_dir() and (path / "config.json").is_file():
         return lambda name, options: _json(str(Path(name) / "config.json"), options)
     if FACTORY.fullmatch(name):
         return _torch
