@@ -95,6 +95,14 @@ def _embedding(call: Call) -> Results:
     return call.net.looked_up(call.x, 0, call.arguments[1])
 
 
+def _index(call: Call) -> Results:
+    """Indices [...] of one axis; None stands for each axis before it that is kept."""
+    given = [(axis, indices) for axis, indices in enumerate(call.arguments[1]) if indices is not None]
+    if len(given) != 1:
+        raise TypeError("indices of several axes at once are not known")
+    return call.net.looked_up(call.x, *given[0])
+
+
 def _index_select(call: Call) -> Results:
     return call.net.looked_up(call.x, call.arguments[1], call.arguments[2])
 
@@ -196,10 +204,6 @@ def _top_k(call: Call) -> Results:
     return [call.net.dropped(values, -1), indices]
 
 
-def _cumsum(call: Call) -> Results:
-    return call.net.cumsum(call.x, axis=call.arguments[1])
-
-
 def _pool(kind: str) -> Handler:
     def handler(call: Call) -> Results:
         kernel = call.pair(1, "kernel_size", 1)
@@ -229,10 +233,6 @@ def _interpolate(mode: str) -> Handler:
 
 def _masked_fill(call: Call) -> Results:
     return call.net.any_binary("where", call.x, call.arguments[1])
-
-
-def _where(call: Call) -> Results:
-    return call.net.any_binary("where", *call.arguments)
 
 
 UNARY = {
@@ -276,6 +276,7 @@ HANDLERS: Mapping[str, Handler] = {
     "batch_norm": _norm("batch_norm", 1),
     "scaled_dot_product_attention": _attention,
     "embedding": _embedding,
+    "index": _index,
     "index_select": _index_select,
     "expand": _expand,
     "repeat": _repeat,
@@ -288,8 +289,8 @@ HANDLERS: Mapping[str, Handler] = {
     "roll": _roll,
     "argmax": _argmax,
     "topk": _top_k,
-    "cumsum": _cumsum,
+    "cumsum": lambda call: call.net.cumsum(call.x, axis=call.arguments[1]),
     "masked_fill": _masked_fill,
-    "where": _where,
+    "where": lambda call: call.net.any_binary("where", *call.arguments),
 }
 """By the name of the operator without its overload. Copies, casts and dropout are free: the same tensor."""
