@@ -24,7 +24,9 @@ class Phase(StrEnum):
     FORWARD = "forward"
 
 
-ModelArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of an architecture, such as gpt3-30b.")]
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="Such as gpt3-30b; or a config.json, an .onnx file or module:factory.")
+]
 PhaseOption = Annotated[
     Phase | None,
     typer.Option(

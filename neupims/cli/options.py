@@ -41,7 +41,7 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the hardware, e.g. memory.channels=16."),
 ]
-ModelName = Annotated[str, typer.Option("--model", "-m", metavar="MODEL", help="Name of an architecture.")]
+ModelName = Annotated[str, typer.Option("--model", "-m", metavar="MODEL", help="Architecture, or config.json.")]
 Variant = Annotated[str | None, typer.Option("--variant", metavar="NAME", help="Variant of the architecture.")]
 ModelOptions = Annotated[
     list[str] | None,

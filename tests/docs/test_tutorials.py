@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-PAGES = Path(__file__).parents[2] / "docs" / "tutorial"
-FENCE = re.compile(r"^```(yaml|console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = Path(__file__).parents[2] / "docs"
+FENCE = re.compile(r"^```(yaml|json|console|python)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CHECKER = doctest.OutputChecker()
 
 
@@ -41,10 +41,13 @@ def in_python(text, _neupims, names):
 RUN = {"yaml": write, "console": in_shell, "python": in_python}
 
 
-@pytest.mark.parametrize("page", ["sweeps.md"])
+@pytest.mark.parametrize("page", ["tutorial/sweeps.md", "guides/import-a-model.md"])
 def test_a_tutorial_does_what_it_says(page, neupims):
     names: dict[str, object] = {}
     blocks = FENCE.findall((PAGES / page).read_text(encoding="utf-8"))
-    assert {kind for kind, _ in blocks} == set(RUN)
-    for kind, text in blocks:
-        RUN[kind](text, neupims, names)
+    assert {"console", "python"} <= {kind for kind, _, _ in blocks}
+    for kind, file, text in blocks:
+        if file:
+            Path(file).write_text(text, encoding="utf-8")
+        else:
+            RUN[kind](text, neupims, names)

@@ -6,7 +6,9 @@ on a padded input, and the scan of Mamba and Mamba-2 as matrix products.
 """
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -92,3 +94,38 @@ def test_small_models_have_their_parameters_and_products(name: str, tmp_path: Pa
         expected -= sum(op.macs for op in graph.operators if op.kind in ("logit", "attend"))
     counted = ("aten.mm", "aten.addmm") if config["model_type"] in STATE_SPACES else ()
     assert products(reference, inputs_of(config), counted) == expected
+
+
+EXPORTED = ("gpt2", "gpt_neox", "opt", "llama", "mistral", "qwen3", "gemma", "bert", "vit")
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_the_exported_module_is_the_configuration_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module from `torch.export`: parameters and products as torch counts them, layers as one block."""
+    config = SMALL[name]
+    module, inputs = theirs(config, "cpu"), inputs_of(config)
+    if hasattr(module.config, "use_cache"):
+        module.config.use_cache = False
+    made = ModuleType("made")
+    made.factory = lambda: (module, tuple(inputs.values()))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "made", made)
+    graph = load_model("made:factory").trace((1,))
+    assert graph.params == parameters(module, config)
+    assert graph.macs == products(module, inputs, ())
+    assert [block.count for block in graph.blocks] == [3]
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_the_onnx_file_of_the_module_does_the_same(name: str, tmp_path: Path) -> None:
+    """Buffers are initializers of an ONNX file too, so that its weights are not the parameters alone."""
+    pytest.importorskip("onnx", reason=WHY)
+    pytest.importorskip("onnxscript", reason="torch writes ONNX files with onnxscript, which is not installed")
+    config = SMALL[name]
+    module, inputs = theirs(config, "cpu"), inputs_of(config)
+    if hasattr(module.config, "use_cache"):
+        module.config.use_cache = False
+    file = str(tmp_path / "net.onnx")
+    torch.onnx.export(module, tuple(inputs.values()), file, dynamo=True, verbose=False)
+    graph = load_model(file).trace((1,))
+    assert graph.macs == products(module, inputs, ())
+    assert [block.count for block in graph.blocks] == [3]

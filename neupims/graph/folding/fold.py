@@ -82,7 +82,7 @@ class _Folder:
             _with(op, inside.names[op.name], list(self._operands(stretch, stretch.start + offset, inside)))
             for offset, op in enumerate(first)
         ]
-        name, number = block_name(first, second) or self._unnamed()
+        name, number = self._name(stretch, block_name(first, second))
         block = Block(
             tuple(body),
             tuple(tensor for tensor in inside.owned.values() if tensor.role in ("weight", "constant")),
@@ -99,9 +99,13 @@ class _Folder:
         for op, same in zip(last, body, strict=True):
             self.names |= {a.name: prefix + b.name for a, b in zip(op.outputs, same.outputs, strict=True)}
 
-    def _unnamed(self) -> tuple[str, int]:
-        """A name that no operator begins with, and how many repetitions have it already."""
-        name, taken = "block", {op.name.partition(".")[0].rstrip("0123456789") for op in self.flat.operators}
+    def _name(self, stretch: Stretch, found: tuple[str, int] | None) -> tuple[str, int]:
+        """The name of a block and its first number; one of our own if an operator outside has such a name."""
+        ops = (*self.flat.operators[: stretch.start], *self.flat.operators[stretch.end :])
+        taken = {op.name.partition(".")[0] for op in ops}
+        if found and not any(f"{found[0]}{found[1] + index}" in taken for index in range(stretch.count)):
+            return found
+        name, taken = "block", {word.rstrip("0123456789") for word in taken}
         while name in taken:
             name += "_"
         return name, sum(item.count for item in self.items if isinstance(item, Block) and item.name == name)

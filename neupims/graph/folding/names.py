@@ -9,10 +9,20 @@ NUMBERED = re.compile(r"(.*?)(\d+)")
 
 
 def block_name(first: Sequence[Operator], second: Sequence[Operator]) -> tuple[str, int] | None:
-    """`layers` and 4 for repetitions called layers.4 and layers.5, or layers4 and layers5; else None."""
-    found = {_parted(a.name, b.name) for a, b in zip(first, second, strict=True)}
-    places = {None if parts is None else parts[:2] for parts in found}
+    """`layers` and 4 for repetitions called layers.4 and layers.5, or layers4 and layers5; else None.
+
+    Operators between them, such as a residual outside of the layers, may have other names.
+    """
+    found = (_parted(a.name, b.name) for a, b in zip(first, second, strict=True))
+    places = {parts[:2] for parts in found if parts is not None}
     return places.pop() if len(places) == 1 else None
+
+
+def strangers(first: Sequence[Operator], second: Sequence[Operator]) -> int:
+    """How many operators have names that say nothing of a block; all, if the others do not agree on one."""
+    if block_name(first, second) is None:
+        return len(first)
+    return sum(_parted(a.name, b.name) is None for a, b in zip(first, second, strict=True))
 
 
 def inner_names(first: Sequence[Operator], second: Sequence[Operator]) -> list[str]:

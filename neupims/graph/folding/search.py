@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from neupims.graph.folding.flat import Flat, Stretch
-from neupims.graph.folding.names import block_name
+from neupims.graph.folding.names import strangers
 
 
 def stretches(flat: Flat) -> list[Stretch]:
@@ -43,10 +43,10 @@ def _aligned(flat: Flat, run: Stretch, end: int) -> Stretch | None:
     return min(found, key=lambda stretch: _cost(flat, stretch), default=None)
 
 
-def _cost(flat: Flat, stretch: Stretch) -> tuple[int, bool, int, int]:
+def _cost(flat: Flat, stretch: Stretch) -> tuple[int, int, int, int]:
     ops, middle = flat.operators, stretch.start + stretch.size
-    named = block_name(ops[stretch.start : middle], ops[middle : middle + stretch.size])
-    return (-stretch.count, named is None, flat.crossing(stretch), stretch.start)
+    unnamed = strangers(ops[stretch.start : middle], ops[middle : middle + stretch.size])
+    return (-stretch.count, unnamed, flat.crossing(stretch), stretch.start)
 
 
 def _last_alike(flat: Flat, run: Stretch, end: int) -> int:

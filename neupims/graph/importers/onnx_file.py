@@ -215,6 +215,8 @@ class _Translation:
         try:
             results = evaluator.run(None, feeds)
         except Exception as error:
+            if node.op_type in HANDLERS:
+                return self._translate(node, inputs)
             raise self._error(node, f"it cannot be evaluated: {error}") from None
         self.values |= dict(zip(node.output, (np.asarray(result) for result in results), strict=False))
 

@@ -223,6 +223,7 @@ HANDLERS: Mapping[str, Handler] = {
     "Tile": views.tile,
     "Pad": views.pad,
     "Gather": views.gather,
+    "GatherElements": views.gather_elements,
     "Resize": _resize,
     "Upsample": _resize,
     "ArgMax": _argmax,

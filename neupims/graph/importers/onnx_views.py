@@ -6,6 +6,7 @@ import numpy as np
 
 from neupims.graph.importers.assembly import Assembler, broadcast_to
 from neupims.graph.importers.onnx_node import Node, Results
+from neupims.graph.operator import Attribute
 
 
 def reshape(net: Assembler, node: Node) -> Results:
@@ -85,6 +86,14 @@ def pad(net: Assembler, node: Node) -> Results:
     for axis, before, after in zip(axes, pads[: len(pads) // 2], pads[len(pads) // 2 :], strict=True):
         x = net.pad(x, before, after, axis=axis) if before or after else x
     return [x]
+
+
+def gather_elements(net: Assembler, node: Node) -> Results:
+    """Places of an axis, of its own for each of the others."""
+    x, indices = node.value(net, 0), node.value(net, 1)
+    axis = int(node.attributes.get("axis", 0)) % len(x.shape)
+    attributes: dict[str, Attribute] = {"axis": axis, "shape": (indices.shape[axis],)}
+    return [net.apply("gather", net.named(None, "gather"), (x, indices), attributes=attributes)]
 
 
 def gather(net: Assembler, node: Node) -> Results:

@@ -24,12 +24,12 @@ class Attention(Recorder):
         k and v have `kv_heads` heads, each for heads / kv_heads heads of q (grouped-query attention); None: as many
         as q. Records `logit`, `softmax` and `attend`, and a cache of keys and one of values, [context, kv_heads *
         head_dim] each, to which the new keys and values are appended; none in a training step. With a `window` each
-        token sees the last ones only, and no more are kept; a prompt still counts its whole score matrix. `cap` bounds
-        the scores, cap tanh(scores / cap).
+        token sees the last ones only, and no more are kept; a prompt still counts its whole score matrix. One that no
+        context reaches is none. `cap` bounds the scores, cap tanh(scores / cap).
         """
         logit = self.named(None, "logit")
         attributes = self._attributes(logit, q, heads, heads if kv_heads is None else kv_heads)
-        if window is not None:
+        if window is not None and window < max(self.sequences.lengths):
             attributes |= self._windowed(logit, window)
         keys = self._cache(logit, k, window)
         scores = self.apply("logit", logit, (q, k), states=keys, attributes=attributes)

@@ -41,6 +41,11 @@ def test_a_window_is_at_least_one_token(trace: Trace) -> None:
         trace(lambda net, x: net.attention(x, x, x, heads=2, window=0))
 
 
+def test_a_window_that_no_context_reaches_is_none(trace: Trace) -> None:
+    plain = trace(lambda net, x: net.attention(x, x, x, heads=2), (3, 4))
+    assert trace(windowed, (3, 4)).operators == plain.operators
+
+
 def test_a_cap_is_a_tangent_between_scores_and_softmax(trace: Trace) -> None:
     graph = trace(lambda net, x: net.attention(x, x, x, heads=2, cap=50.0))
     assert [op.kind for op in graph.operators[1:]] == ["logit", "div", "tanh", "mul", "softmax", "attend"]

@@ -78,6 +78,15 @@ def test_the_name_is_that_of_the_folder_or_of_the_file(load: Load, tmp_path: Pat
     assert load_model(str(tmp_path)).name == tmp_path.name
 
 
+def test_a_folder_is_one_only_with_a_slash(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "gpt3-7b"
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+    (folder / "config.json").write_text(json.dumps(TINY), encoding="utf-8")
+    assert load_model("./gpt3-7b").layers == 3
+    assert load_model("gpt3-7b").layers == 32
+
+
 def test_options_override_the_record(load: Load) -> None:
     assert load(TINY, layers="7").layers == 7
     with pytest.raises(ModelError, match=r": unknown option 'layer'; options: .*; did you mean layers\?$"):
