@@ -12,6 +12,14 @@ DEFAULT_DATASET = "sharegpt"
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Tokens of a context whose KV cache is in one memory channel."""
+
+    channel: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One sequence in a batch.
 
@@ -22,6 +30,8 @@ class Request:
     id: int
     length: int
     channel: int | None = None
+    parts: tuple[Part, ...] = ()
+    """Where the KV cache lies if its tokens are spread over several channels, of which `channel` is the last."""
 
 
 Batch = tuple[Request, ...]

@@ -29,6 +29,7 @@ from neupims.results.measure import Job, measure
 from neupims.results.record import Comparison, Run
 from neupims.scheduling.channels import pack_channels
 from neupims.scheduling.estimate import COSTS, AttentionShape, Estimate, attention_estimate
+from neupims.scheduling.split import Split
 from neupims.scheduling.stages import execution_mode, stages
 from neupims.scheduling.subbatch import split_batch
 
@@ -189,7 +190,9 @@ def _packed(system: SystemSpec, shape: DecoderShape, batch: Batch, setting: Sett
         return batch
     channels, estimate = system.memory.organization.channels, _estimate(system, shape, setting.tp)
     room = _room(system, shape, len(batch), setting)
-    return pack_channels(system.policy.channel_packing, batch, channels, estimate, room)
+    above, banks = system.policy.split_requests, system.memory.organization.banks
+    split = None if above is None else Split(above, banks)
+    return pack_channels(system.policy.channel_packing, batch, channels, estimate, room, split)
 
 
 def _room(system: SystemSpec, shape: DecoderShape, requests: int, setting: Setting) -> ChannelRoom | None:

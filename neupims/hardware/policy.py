@@ -18,6 +18,8 @@ class PolicySpec(Spec):
     in all other models."""
     channel_packing: Literal["min_load", "round_robin", "given"] = "round_robin"
     """How requests are assigned to channels; a file's own assignment always wins over it."""
+    split_requests: PositiveInt | None = None
+    """Tokens above which a context is cut into pieces that may get channels of their own; none leaves all whole."""
     sub_batches: Literal["alternating", "balanced"] = "alternating"
     sub_batch_count: Annotated[int, Field(ge=2)] = 2
     """Parts of a batch that take turns when it is interleaved; fewer if there are not as many requests."""

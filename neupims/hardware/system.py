@@ -37,6 +37,8 @@ class SystemSpec(Spec):
                 "pim.front_end.path must be 'own' where policy.attention_order is 'request': in line with the scores, "
                 "an instruction that waits for them would hold them up; use 'barrier'"
             )
+        if self.policy.split_requests is not None and self.policy.addresses != "placed":
+            raise ValueError("policy.split_requests needs policy.addresses 'placed'")
         if self.pim is not None and self.memory is not None:
             row = self.memory.organization.row_bytes
             if self.pim.vector_buffer_bytes != row:

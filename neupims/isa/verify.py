@@ -122,7 +122,11 @@ def _stores(stores: Stores, steps: int) -> Iterator[str]:
 def pim_problems(work: PimWork, bounds: Bounds) -> Iterator[str]:
     """What is wrong with the programs of a sub-batch."""
     results = work.heads * work.tiles_apart
+    if work.requests and work.requests[0].continues:
+        yield "the first request continues another one"
     for request in work.requests:
+        if request.continues and len(request.output):
+            yield f"request {request.request}: a further part writes an output"
         for name, program, count in (("logit", request.logit, work.heads), ("attend", request.attend, results)):
             found = _program(program, request.channel, count, bounds)
             yield from (f"request {request.request}: {name}: {problem}" for problem in found)

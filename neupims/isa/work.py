@@ -125,12 +125,12 @@ class RooflineWork:
 
 @dataclass(frozen=True, slots=True)
 class PimRequest:
-    """Decode attention of one request in the banks of its channel."""
+    """Decode attention of one request, or of a part of its context, in the banks of one channel."""
 
     request: int
     channel: int
     length: int
-    """Context length in tokens."""
+    """Context length in tokens; of a part, its own."""
     logit: Records
     """INSTRUCTIONs of K^T q; result blocks are 0 to heads - 1, one for each head."""
     attend: Records
@@ -142,6 +142,9 @@ class PimRequest:
     """
     output: Records
     """RUNs that write the attention output for the projection; blocks as in `scores`, or one for each result block."""
+    continues: bool = False
+    """Whether it is a further part of the request before it: they share one softmax, and what they attend to is added
+    up to the output, which the first of them writes."""
 
 
 @dataclass(frozen=True, slots=True)

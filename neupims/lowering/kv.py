@@ -12,7 +12,10 @@ from neupims.lowering.geometry import Integers, KvGeometry
 
 @dataclass(frozen=True, slots=True)
 class KvRows:
-    """Rows of all requests of a batch. Arrays have one entry for each request.
+    """Rows of all requests of a batch.
+
+    Arrays have one entry for each part of a context that has a channel of its own, request after request; a context
+    that is not split has one. What follows says request for such a part.
 
     In each channel the vectors come first, packed into banks and shared by all layers, then for each
     layer, for each request, its key rows (tile-major, chunk-minor) and its value rows (head, tile, chunk).
@@ -29,6 +32,17 @@ class KvRows:
     """First row of the keys of layer 0."""
     layer_rows: Integers
     """Rows from a layer to the next one."""
+    first_part: Integers
+    """First part of each request, and the number of parts."""
+
+    def parts(self, request: Integers) -> Integers:
+        """Parts of several requests, one after the other."""
+        bounds: list[tuple[int, int]] = list(zip(self.first_part[request], self.first_part[request + 1], strict=True))
+        return np.concatenate([np.arange(low, high) for low, high in bounds])
+
+    def newest(self, request: Integers) -> Integers:
+        """The part of each request that holds its last token."""
+        return self.first_part[request + 1] - 1
 
     def key_row(self, request: Integers, layer: int, tile: Integers, chunk: Integers) -> Integers:
         """Tile row with the keys of tokens banks * tile and on, for the heads of a chunk."""
@@ -91,8 +105,10 @@ def channel_rows(geometry: KvGeometry, channels: Integers, lengths: Integers, co
     return ChannelRows(-(-vectors // geometry.banks), layer)
 
 
-def place_rows(geometry: KvGeometry, channels: Integers, lengths: Integers, base: int) -> KvRows:
-    """Place a batch from row `base` on."""
+def place_rows(
+    geometry: KvGeometry, channels: Integers, lengths: Integers, base: int, first_part: Integers | None = None
+) -> KvRows:
+    """Place a batch from row `base` on; without `first_part` each request has one part."""
     used = channel_rows(geometry, channels, lengths, int(channels.max(initial=0)) + 1)
     return KvRows(
         geometry=geometry,
@@ -102,6 +118,7 @@ def place_rows(geometry: KvGeometry, channels: Integers, lengths: Integers, base
         first_vector=_before(geometry.vectors(lengths), channels),
         first_row=base + used.vectors[channels] + _before(geometry.rows(lengths), channels),
         layer_rows=used.layer[channels],
+        first_part=np.arange(len(lengths) + 1) if first_part is None else first_part,
     )
 
 
@@ -111,7 +128,8 @@ def published_rows(geometry: KvGeometry, width: int, channels: Integers, lengths
     values = geometry.value_chunks(lengths) * -(-width // geometry.banks)
     nothing = np.zeros_like(lengths)
     first = base + _before(keys + values, channels)
-    return PublishedRows(geometry, channels, lengths, base, nothing, first, nothing, keys)
+    whole = np.arange(len(lengths) + 1)
+    return PublishedRows(geometry, channels, lengths, base, nothing, first, nothing, whole, keys)
 
 
 def _before(values: Integers, channels: Integers) -> Integers:
@@ -129,7 +147,8 @@ def _before(values: Integers, channels: Integers) -> Integers:
 class QkvRows:
     """q, K and V of the new tokens of one layer: q to its vector rows, K and V to theirs.
 
-    Columns are q, K and V of all heads; row r belongs to request r, whose newest token is written.
+    Columns are q, K and V of all heads; row r belongs to request r, whose newest token is written. All parts of a
+    context need q.
     """
 
     kv: KvRows
@@ -154,17 +173,19 @@ class QkvRows:
 
     def _query(self, request: Integers, low: int, high: int, block: int) -> Records:
         vector, column, bursts = self._chunks(low, high) if self.kv.geometry.group == 1 else self._members(low, high)
-        bank, row = self.kv.query(request[:, None], vector)
-        return pim_runs(self.kv.channels[request][:, None], bank, row, column, bursts, block)
+        parts = self.kv.parts(request)
+        bank, row = self.kv.query(parts[:, None], vector)
+        return pim_runs(self.kv.channels[parts][:, None], bank, row, column, bursts, block)
 
     def _key(self, request: Integers, low: int, high: int, block: int) -> Records:
+        request = self.kv.newest(request)
         chunk, column, bursts = self._chunks(low, high)
         tile, bank = np.divmod(self.kv.lengths[request][:, None] - 1, self.kv.geometry.banks)
         row = self.kv.key_row(request[:, None], self.layer, tile, chunk)
         return pim_runs(self.kv.channels[request][:, None], bank, row, column, bursts, block)
 
     def _value(self, request: Integers, low: int, high: int, block: int) -> Records:
-        geometry = self.kv.geometry
+        geometry, request = self.kv.geometry, self.kv.newest(request)
         head, feature = np.divmod(np.arange(low, high), geometry.head_dim)
         tile, bank = np.divmod(feature, geometry.banks)
         chunk, token = np.divmod(self.kv.lengths[request][:, None] - 1, geometry.row_elements)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neupims.isa.memory import GWRITE
+from neupims.isa.memory import GWRITE, RUN
 from neupims.isa.work import PimRequest, PimWork, Records
 from neupims.lowering.gemv import Programs, attend_programs, logit_programs, score_runs, without_vector_rows
 from neupims.lowering.geometry import Integers
@@ -12,8 +12,9 @@ from neupims.lowering.kv import KvRows, pim_runs
 from neupims.lowering.places import Place, rectangles
 from neupims.lowering.storage import CounterStorage
 from neupims.lowering.target import Target
-from neupims.request import Batch
+from neupims.request import Batch, Request
 
+NO_RUNS: Records = np.empty(0, RUN)
 HEADER_ROWS = 1 << 12
 """Rows that a published header of a logit tile can tell apart: its address is cut to 32 bits (spec 10, item 16)."""
 
@@ -38,9 +39,10 @@ def lower_pim_attention(
     """Attention of a sub-batch whose first request is number `first_token` of the whole batch."""
     kv, geometry = attention.kv, attention.kv.geometry
     requests = np.arange(first_token, first_token + len(batch))
-    logit = logit_programs(kv, layer, requests, attention.macs_per_bank)
-    attend = attend_programs(kv, layer, requests, attention.macs_per_bank)
-    writes = _written(requests, attention, target)
+    parts = kv.parts(requests)
+    logit = logit_programs(kv, layer, parts, attention.macs_per_bank)
+    attend = attend_programs(kv, layer, parts, attention.macs_per_bank)
+    scores, output = _written(requests, attention, target)
     tiles_apart = 1
     if isinstance(target.storage, CounterStorage):
         logit, attend = _sourceless(logit), _sourceless(attend)
@@ -49,16 +51,26 @@ def lower_pim_attention(
         if target.policy.stores == "published":
             tiles_apart = geometry.value_tiles
             _report_by_tile(attend.instructions, tiles_apart)
-    rows = zip(batch, kv.channels[requests].tolist(), logit.split(), attend.split(), *writes, strict=True)
+    owner = (np.searchsorted(kv.first_part, parts, "right") - 1 - first_token).tolist()
+    leads = np.isin(parts, kv.first_part).tolist()
+    whole: list[Request] = [batch[index] for index in owner]
+    rows = zip(
+        [request.id for request in whole],
+        kv.channels[parts].tolist(),
+        kv.lengths[parts].tolist(),
+        logit.split(),
+        attend.split(),
+        scores,
+        [output[index] if lead else NO_RUNS for index, lead in zip(owner, leads, strict=True)],
+        [not lead for lead in leads],
+        strict=True,
+    )
     return PimWork(
         name=name,
         heads=geometry.query_heads,
         head_dim=geometry.head_dim,
-        requests=tuple(
-            PimRequest(request.id, channel, request.length, k, v, scores, output)
-            for request, channel, k, v, scores, output in rows
-        ),
-        macs=attention_macs(geometry.query_heads, geometry.head_dim, kv.lengths[requests]),
+        requests=tuple(PimRequest(*row) for row in rows),
+        macs=attention_macs(geometry.query_heads, geometry.head_dim, kv.lengths[parts]),
         tiles_apart=tiles_apart,
     )
 
@@ -81,7 +93,7 @@ def _report_by_tile(attend: Records, tiles: int) -> None:
 def _written(requests: Integers, attention: PimAttention, target: Target) -> tuple[list[Records], list[Records]]:
     if isinstance(target.storage, CounterStorage):
         return _published_writes(attention.kv, requests, target.storage, target.policy.stores == "all")
-    return _score_writes(attention.kv, requests), _context_writes(requests, attention)
+    return _score_writes(attention.kv, attention.kv.parts(requests)), _context_writes(requests, attention)
 
 
 def _score_writes(kv: KvRows, requests: Integers) -> list[Records]:

@@ -22,7 +22,7 @@ from neupims.lowering.memory_map import (
     tile_row_bytes,
 )
 from neupims.lowering.places import RowMajor, round_up
-from neupims.request import Request
+from neupims.request import Part, Request
 
 PUBLISHED_BASE_ROW = 513
 """First row of the KV cache in the published simulator: 512 MB of activations and one row of weights (spec 5.2)."""
@@ -97,13 +97,13 @@ def _banks(shard: Shard, requests: Sequence[Request], tokens: int, npu: NpuSpec,
     base = -(-size // tile_row_bytes(memory))
     address = address_map(memory, base)
     region = linear_region(shard, tokens, npu.arrays, address, align)
-    geometry, channels, lengths = kv_geometry(shard, memory), _channels(requests), _lengths(requests)
+    geometry, (channels, lengths, first) = kv_geometry(shard, memory), _parts(requests)
     used = channel_rows(geometry, channels, lengths, org.channels)
     tile_bytes = org.banks * org.row_bytes
     total = int((used.vectors + shard.layers * used.layer).sum()) * tile_bytes
     check_device(_demand(shard, region, total, len(requests)), org)
     check_channels(used, channels, base, shard.layers, org.rows)
-    return Placement(region, place_rows(geometry, channels, lengths, base), address)
+    return Placement(region, place_rows(geometry, channels, lengths, base, first), address)
 
 
 def _published(shard: Shard, requests: Sequence[Request], tokens: int, npu: NpuSpec, memory: MemorySpec) -> Placement:
@@ -138,6 +138,14 @@ def channel_room(shard: Shard, tokens: int, npu: NpuSpec, memory: MemorySpec) ->
 
 def _demand(shard: Shard, region: LinearRegion, cache: int, requests: int) -> Demand:
     return Demand(region.weight_bytes, region.activation_bytes, cache, shard.layers, requests)
+
+
+def _parts(requests: Sequence[Request]) -> tuple[Integers, Integers, Integers]:
+    """Channel and tokens of each part, and the first part of each request."""
+    whole = zip(requests, _channels(requests).tolist(), strict=True)
+    parts = [request.parts or (Part(channel, request.length),) for request, channel in whole]
+    channels, tokens = zip(*((part.channel, part.tokens) for split in parts for part in split), strict=True)
+    return np.array(channels), np.array(tokens), np.cumsum([0, *map(len, parts)])
 
 
 def _lengths(requests: Sequence[Request]) -> Integers:

@@ -17,6 +17,7 @@ from neupims.machine.outcome import OperatorSpan
 from neupims.machine.pim_batch import Phase, Writes, departures, pipelined
 from neupims.machine.pim_rows import ROWS
 from neupims.machine.ranks import ATTEND_RESULT, END_OF_PIM, LOGIT_RESULT
+from neupims.machine.split_requests import Gathered, wholes_of
 from neupims.machine.transfers import NEVER, PIM_PORT
 from neupims.machine.vector import row_latency
 
@@ -34,7 +35,10 @@ class AttentionRun:
         self._attend = Phase([r.attend for r in requests], work.heads * work.tiles_apart, transfers)
         self._scores = Writes([r.scores for r in requests], transfers)
         self._output = Writes([r.output for r in requests], transfers)
-        self._softmax = [self._latency("softmax", r.length) for r in requests]
+        self._wholes = wholes_of(requests)
+        self._logits = Gathered(self._wholes, work.heads, self._logits_known)
+        self._attended = Gathered(self._wholes, self._attend.results, self._attends_known)
+        self._softmax = {whole.first: self._latency("softmax", whole.length) for whole in self._wholes}
         self._sum = self._latency("partial_sum", self._memory.banks)
         self._sum_of_head = self._latency("partial_sum", work.head_dim)
         self._whole_logits = [-(-r.length // self._memory.banks) for r in requests]
@@ -54,12 +58,14 @@ class AttentionRun:
         self._attend_start: int | None = None
         self._softmax_start, self._softmax_end = NEVER, now
         self._scores_known = PendingWrites(self._scores, count, self.core, self._scored)
-        self._output_known = PendingWrites(self._output, count, self.core, self._finish_at)
+        self._output_known = PendingWrites(self._output, len(self._wholes), self.core, self._finish_at)
         self._score_parts = self._parts(self._scores, self._logit.results, self._part_scored)
         self._output_parts = self._parts(self._output, self._attend.results, self._part_attended)
-        rows, added = ROWS[self.core.npu.vector.order], np.flatnonzero(self._attend.parts > self._whole_output)
-        self._softmax_rows = rows(range(self._logit.count), self.core, self._row_scored)
-        self._sum_rows = rows(added.tolist(), self.core, self._row_attended)
+        rows, results = ROWS[self.core.npu.vector.order], self._attend.results
+        heads = [whole.first * self._logit.results + head for whole in self._wholes for head in range(self.work.heads)]
+        outputs = (whole.first * results + result for whole in self._wholes for result in range(results))
+        self._softmax_rows = rows(heads, self.core, self._row_scored)
+        self._sum_rows = rows([row for row in outputs if self._sum_latency(row)], self.core, self._row_attended)
         ORDERS[self.core.system.policy.attention_order](self)
 
     def _parts(self, writes: Writes, results: int, action: Callable[[int, int, int], None]) -> list[list[Join]]:
@@ -128,22 +134,26 @@ class AttentionRun:
     # Logits and softmax ---------------------------------------------------------------------
 
     def _expect_logits(self) -> None:
-        self._expect(self._logit, self._logit_known, min(self._softmax))
+        self._expect(self._logit, self._logit_known, min(self._softmax.values()))
 
     def _logit_known(self, block: int) -> None:
-        arrival = int(self.core.transfers.arrived[block])
-        self.core.agenda.at(arrival, (*LOGIT_RESULT, block), partial(self._run_softmax, block))
+        self._logits.known(block - self._logit.first, int(self.core.transfers.arrived[block]))
 
-    def _run_softmax(self, block: int) -> None:
-        row, request = block - self._logit.first, self._logit.request_of(block)
-        extra = int(self._logit.parts[row]) - self._whole_logits[request]
-        latency = self._softmax[request] + max(0, extra) * self._sum
+    def _logits_known(self, row: int, arrival: int) -> None:
+        """All logits of a head of a request arrive at `arrival`; `row` is that of its first part."""
+        self.core.agenda.at(arrival, (*LOGIT_RESULT, self._logit.first + row), partial(self._run_softmax, row))
+
+    def _run_softmax(self, row: int) -> None:
+        results = self._logit.results
+        extra = [int(self._logit.parts[r]) - self._whole_logits[r // results] for r in self._logits.rows(row)]
+        latency = self._softmax[row // results] + sum(max(0, parts) for parts in extra) * self._sum
         self._softmax_busy += latency
         self._softmax_start = min(self._softmax_start, self.core.now)
         self._softmax_rows.arrived(row, latency)
 
     def _row_scored(self, row: int, time: int) -> None:
-        _count_down(self._score_parts, row, self._logit.results, time)
+        for each in self._logits.rows(row):
+            _count_down(self._score_parts, each, self._logit.results, time)
 
     def _part_scored(self, request: int, part: int, time: int) -> None:
         self._softmax_end = max(self._softmax_end, time)
@@ -167,18 +177,23 @@ class AttentionRun:
         self._expect(self._attend, self._attend_known, 0)
 
     def _attend_known(self, block: int) -> None:
-        arrival, row = int(self.core.transfers.arrived[block]), block - self._attend.first
-        latency = self._sum_latency(int(self._attend.parts[row]) - self._whole_output)
+        self._attended.known(block - self._attend.first, int(self.core.transfers.arrived[block]))
+
+    def _attends_known(self, row: int, arrival: int) -> None:
+        """What all parts of a request attend to for a result is there; `row` is that of its first part."""
+        key, latency = (*ATTEND_RESULT, self._attend.first + row), self._sum_latency(row)
         if latency:
-            self.core.agenda.at(arrival, (*ATTEND_RESULT, block), partial(self._sum_rows.arrived, row, latency))
+            self.core.agenda.at(arrival, key, partial(self._sum_rows.arrived, row, latency))
         else:
             self._row_attended(row, arrival)
 
-    def _sum_latency(self, extra: int) -> int:
-        """Cycles that add `extra` parts; as published, one addition of all parts of a head."""
+    def _sum_latency(self, row: int) -> int:
+        """Cycles that add what comes in pieces; as published, one addition of all pieces of a head."""
+        rows = self._attended.rows(row)
+        extra = sum(max(0, int(self._attend.parts[each]) - self._whole_output) for each in rows)
         if extra > 0 and self.core.npu.vector.counts == "published":
             return self._sum_of_head
-        return max(0, extra) * self._sum
+        return extra * self._sum + (len(rows) - 1) * self._sum_of_head
 
     def _row_attended(self, row: int, time: int) -> None:
         _count_down(self._output_parts, row, self._attend.results, time)

@@ -56,10 +56,6 @@ class Phase:
             records["gate"][0] = gate
         return records
 
-    def request_of(self, block: int) -> int:
-        """Which request a result block belongs to."""
-        return (block - self.first) // self.results
-
 
 class Writes:
     """One block of writes for each request that has any, which leaves in one part or head by head."""
@@ -95,7 +91,8 @@ def pipelined(requests: Sequence[PimRequest], logit: Phase, attend: Phase, score
     """Programs of all channels in software-pipelined order, each attend behind the scores of its request.
 
     Per channel: logit 0, logit 1, attend 0, logit 2, attend 1, ... so that the softmax of one request
-    is computed while the logits of the next one run.
+    is computed while the logits of the next one run. The logits of all parts of split requests come before any
+    attend, so that no channel is kept waiting by one that has yet to begin.
 
     Raises:
         ValueError: a request writes no scores, so nothing says when its attend may begin.
@@ -111,17 +108,24 @@ def pipelined(requests: Sequence[PimRequest], logit: Phase, attend: Phase, score
                 f"{request.request}, which are written elsewhere; use 'barrier', or policy.addresses 'placed'"
             )
         by_channel.setdefault(request.channel, []).append(index)
-    parts = [part for indices in by_channel.values() for part in _pipeline(indices, logit, attend, scores)]
+    continued = [request.continues for request in [*requests[1:], *requests[:1]]]
+    split = {index for index, request in enumerate(requests) if request.continues or continued[index]}
+    parts = [
+        part
+        for indices in by_channel.values()
+        for part in _pipeline(indices, max(1, len(split.intersection(indices))), logit, attend, scores)
+    ]
     return np.concatenate([np.empty(0, INSTRUCTION), *parts])
 
 
-def _pipeline(indices: Sequence[int], logit: Phase, attend: Phase, scores: Writes) -> Iterator[Records]:
-    for position, index in enumerate(indices):
-        yield logit.of(index)
-        if position:
-            before = indices[position - 1]
+def _pipeline(indices: Sequence[int], lag: int, logit: Phase, attend: Phase, scores: Writes) -> Iterator[Records]:
+    """Each attend follows the logits that are `lag` later."""
+    for position in range(len(indices) + lag):
+        if position < len(indices):
+            yield logit.of(indices[position])
+        if position >= lag:
+            before = indices[position - lag]
             yield attend.of(before, scores.block(before))
-    yield attend.of(indices[-1], scores.block(indices[-1]))
 
 
 def departures(records: Records, pim: PimSpec, channels: int) -> Iterator[tuple[int, Records]]:

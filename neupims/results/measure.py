@@ -220,7 +220,9 @@ def _channel_tokens(job: Job) -> tuple[int, ...]:
         return ()
     tokens = [0] * job.system.memory.organization.channels
     for request in job.batch:
-        if request.channel is not None:
+        for part in request.parts:
+            tokens[part.channel] += part.tokens
+        if not request.parts and request.channel is not None:
             tokens[request.channel] += request.length
     return tuple(tokens)
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from neupims.errors import CapacityError, RequestError
 from neupims.request import Batch, Request
 from neupims.scheduling.estimate import Estimate
+from neupims.scheduling.split import Split, joined, pieces_of
 
 
 class Capacity(Protocol):
@@ -92,11 +93,17 @@ POLICIES: dict[str, Policy] = {"min_load": min_load, "round_robin": round_robin,
 
 
 def pack_channels(
-    policy: str, requests: Sequence[Request], channels: int, estimate: Estimate, capacity: Capacity | None = None
+    policy: str,
+    requests: Sequence[Request],
+    channels: int,
+    estimate: Estimate,
+    capacity: Capacity | None = None,
+    split: Split | None = None,
 ) -> Batch:
     """Give every request a channel; those that have one keep it and count as present load.
 
-    The batch is ordered by channel, and by the order of `requests` inside a channel.
+    With `split`, long ones may get several. The batch is ordered by channel, and by the order of `requests` inside a
+    channel; those in several channels come first, since each of these waits for the others.
 
     Raises:
         RequestError: a request names a channel that does not exist, or has none although it should.
@@ -107,11 +114,14 @@ def pack_channels(
         if request.channel is not None:
             _check(request, channels)
             state.add(request.channel, request)
-    free = [index for index, request in enumerate(requests) if request.channel is None]
-    placed = list(requests)
-    for index, channel in zip(free, POLICIES[policy]([requests[index] for index in free], state), strict=True):
-        placed[index] = replace(requests[index], channel=channel)
-    return tuple(sorted(placed, key=lambda request: request.channel or 0))
+    free = [request for request in requests if request.channel is None]
+    owners, pieces = zip(*pieces_of(free, split), strict=True) if free else ((), ())
+    chosen: list[list[Request]] = [[] for _ in free]
+    for owner, piece, channel in zip(owners, pieces, POLICIES[policy](pieces, state), strict=True):
+        chosen[owner].append(replace(piece, channel=channel))
+    placed = iter(chosen)
+    batch = [request if request.channel is not None else joined(request, next(placed)) for request in requests]
+    return tuple(sorted(batch, key=lambda request: (not request.parts, request.channel or 0)))
 
 
 def _no_room(request: Request, capacity: Capacity, left: int) -> str:

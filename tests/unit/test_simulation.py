@@ -58,6 +58,29 @@ def test_all_engines_give_the_same_record(name: str, barriers: str, small: Model
     assert same(plain, reference)
 
 
+def test_all_engines_agree_on_split_requests_and_what_goes_beyond_the_paper(small: Model) -> None:
+    beyond = ("pim.gwrite_overlap=true", "memory.controller.refresh_postpone=3", "pim.precharge_scope=all")
+    policy = ("policy.split_requests=64", "policy.stage_barriers=false", "memory.organization.channels=2")
+    system, batch = load_system("neupims", [*beyond, *policy]), tuple(Request(i, n) for i, n in enumerate((40, 150)))
+    engines: tuple[Engine, ...] = ("fast", "plain", "reference")
+    fast, plain, reference = (simulate(system, small, batch, layers=1, engine=engine) for engine in engines)
+    assert sum(fast.channel_tokens) == 190
+    assert max(fast.channel_tokens) < 150
+    assert same(fast, plain)
+    assert same(plain, reference)
+
+
+def test_splitting_long_requests_does_the_same_work_sooner(gpt3: Model) -> None:
+    batch = tuple(Request(index, length) for index, length in enumerate((1500, 60, 70)))
+    whole, split = (
+        simulate(load_system("neupims", [f"policy.split_requests={above}"]), gpt3, batch, tp=TP, layers=1)
+        for above in ("null", "256")
+    )
+    assert sum(operator.macs for operator in whole.operators) == sum(operator.macs for operator in split.operators)
+    assert sum(split.channel_tokens) == sum(whole.channel_tokens) == 1630
+    assert split.iteration_ps < whole.iteration_ps
+
+
 def test_memory_commands_that_the_slack_held_up_go_when_it_has_run_out(small: Model) -> None:
     system = load_system("neupims", ["memory.organization.channels=1", "pim.deadline=published", "policy.head=false"])
     batch = tuple(Request(index, 250 + 7 * index) for index in range(6))

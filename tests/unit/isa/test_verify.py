@@ -218,3 +218,8 @@ def test_works_that_wait_for_each_other() -> None:
 
 def test_a_barrier_for_each_stage() -> None:
     assert found(replace(plan(), barriers=())) == ["1 stages have 0 barriers"]
+
+
+def test_parts_of_a_request() -> None:
+    assert "A: attention: the first request continues another one" in found(with_request(continues=True))
+    assert "A: attention: request 7: a further part writes an output" in found(with_request(continues=True))

@@ -188,3 +188,18 @@ def test_a_query_head_lies_beside_those_that_are_multiplied_with_the_same_row_of
     head, member = query_head // 2, query_head % 2
     bank, row = kv.query(np.array(0), member * 2 + head // 4)
     assert runs[["channel", "bank", "row", "column", "bursts"]].tolist() == [(3, int(bank), int(row), head % 4, 1)]
+
+
+def test_a_split_context_has_q_in_all_its_parts_and_the_new_token_in_the_last() -> None:
+    """Request 0 in channels 4 and 5, request 1 in channel 6."""
+    kv = place_rows(SEVEN_B, np.array([4, 5, 6]), np.array([288, 200, 70]), base=0, first_part=np.array([0, 2, 3]))
+    width = SEVEN_B.heads * SEVEN_B.head_dim
+    writer = QkvRows(kv, 1)
+    q, k, v = (
+        writer.runs(rectangles(0, 2, part * width, (part + 1) * width), np.array([0]), True) for part in range(3)
+    )
+    rows = SEVEN_B.key_chunks * SEVEN_B.row_bytes // SEVEN_B.burst_bytes
+    assert [int(q["bursts"][q["channel"] == channel].sum()) for channel in (4, 5, 6)] == [rows] * 3
+    assert set(k["channel"].tolist()) == set(v["channel"].tolist()) == {5, 6}
+    assert set(k["bank"][k["channel"] == 5].tolist()) == {199 % 32}
+    assert set(v["column"][v["channel"] == 5].tolist()) == {199 * 2 // 64}

@@ -16,7 +16,7 @@ from neupims.lowering.pim_attention import PimAttention, lower_pim_attention
 from neupims.lowering.places import panels
 from neupims.lowering.storage import CounterStorage, PlacedStorage, Storage
 from neupims.lowering.target import Target
-from neupims.request import Batch
+from neupims.request import Batch, Part, Request
 
 ADDRESS = AddressMap((("row", 2048), ("rank", 2), ("group", 2), ("bank", 2), ("column", 4), ("channel", 4)), 64)
 GEOMETRY = KvGeometry(heads=4, head_dim=32, element_bytes=2, row_bytes=256, burst_bytes=64, banks=8)
@@ -96,3 +96,21 @@ def test_query_heads_that_share_keys_have_scores_and_outputs_of_their_own(attend
         assert len(left.logit) == 2 * len(right.logit)  # two heads in each row of keys instead of four
         assert set(left.logit["groups"].tolist()) == {0, 2}
     assert list(pim_problems(grouped, Bounds(4, 8, 2048, 4, 64))) == []
+
+
+def test_a_split_request_has_a_program_for_each_part_and_one_output(
+    tiny: Callable[..., SystemSpec],
+    cost: Callable[[Records, Dataflow], int],
+) -> None:
+    system, lengths = tiny("neupims"), [96, 204, 30]
+    assert isinstance(system.processor, NpuSpec)
+    batch = (Request(7, 300, 1, (Part(0, 96), Part(1, 204))), Request(8, 30, 1))
+    kv = place_rows(GEOMETRY, np.array([0, 1, 1]), np.array(lengths), base=100, first_part=np.array([0, 2, 3]))
+    attention = PimAttention(kv, panels(ADDRESS, 0, (3, 128), 16, 2), macs_per_bank=16)
+    target = Target(system.processor, system.policy, PlacedStorage(), 128.0, cost)
+    work = lower_pim_attention("attention", batch, 0, 0, attention, target)
+    found = [(part.request, part.channel, part.length, part.continues) for part in work.requests]
+    assert found == [(7, 0, 96, False), (7, 1, 204, True), (8, 1, 30, False)]
+    assert [bursts(part.output) for part in work.requests] == [8, 0, 8]
+    assert all({part.channel} == set(part.scores["channel"].tolist()) for part in work.requests)
+    assert work.macs == 2 * 4 * 32 * 330
