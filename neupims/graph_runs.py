@@ -6,7 +6,7 @@ vectors run in the banks; interleaved, two halves of the batch take turns on NPU
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from neupims import __version__
@@ -29,7 +29,7 @@ from neupims.machine.dram.memory import Engine
 from neupims.machine.gpu import run_roofline
 from neupims.machine.outcome import DeviceResult
 from neupims.machine.systolic import cost_of
-from neupims.request import Batch
+from neupims.request import Batch, Phase
 from neupims.results.digest import digest
 from neupims.results.measure import Job, measure
 from neupims.results.record import Run
@@ -52,10 +52,11 @@ class GraphJob:
     waiting: Batch = ()
     """Requests of other micro-batches, whose states lie on the same device."""
     pp: int = 1
+    phase: Phase | None = None
 
     def sample(self, part: Batch) -> Sample:
         """The device's share of the graph over some of the requests."""
-        return Sample(pipeline_share(self.model.trace([request.length for request in part]), self.pp), part)
+        return Sample(pipeline_share(self.model.trace([request.length for request in part], self.phase), self.pp), part)
 
 
 def is_decoder(model: Model, batch: Batch) -> bool:
@@ -77,8 +78,9 @@ def simulate_graph(
     engine: Engine,
     tools: Tools,
     pp: int = 1,
+    phase: Phase | None = None,
 ) -> Run:
-    """One pass of `model` over `batch`: a decode step, or a forward pass, on `pp` devices that share the layers.
+    """One pass of `model` over `batch`, that of `phase` or its usual one, on `pp` devices that share the layers.
 
     As in `simulate`, the batch is cut into `pp` micro-batches, and an iteration is the time in which a device has
     served all of them.
@@ -87,7 +89,7 @@ def simulate_graph(
         NeupimsError: the model or the batch does not fit.
     """
     began = time.perf_counter()
-    jobs = micro_batches(system, model, batch, pp)
+    jobs = micro_batches(GraphJob(system, model, batch, pp=pp, phase=phase))
     outcomes = [_fastest(job, interleaving, engine, tools) for job in jobs]
     record = Job(
         system=system,
@@ -105,16 +107,17 @@ def simulate_graph(
     return measure(record, [result for _, result in outcomes], time.perf_counter() - began)
 
 
-def micro_batches(system: SystemSpec, model: Model, batch: Batch, pp: int) -> list[GraphJob]:
+def micro_batches(job: GraphJob) -> list[GraphJob]:
     """Every pp-th request, each with a channel where it needs one."""
-    if pp > len(batch):
-        raise ModelError(f"--pp {pp} cuts a batch of {len(batch)} requests into empty parts; use at most {len(batch)}")
-    packed = packed_batch(GraphJob(system, model, batch))
+    pp = job.pp
+    if pp > len(job.batch):
+        raise ModelError(
+            f"--pp {pp} cuts a batch of {len(job.batch)} requests into empty parts; use at most {len(job.batch)}"
+        )
+    packed = packed_batch(replace(job, pp=1))
     parts = [packed[number::pp] for number in range(pp)]
-    return [
-        GraphJob(system, model, part, tuple(request for other in parts if other is not part for request in other), pp)
-        for part in parts
-    ]
+    others = [tuple(request for other in parts if other is not part for request in other) for part in parts]
+    return [replace(job, batch=part, waiting=waiting) for part, waiting in zip(parts, others, strict=True)]
 
 
 def _fastest(
@@ -126,9 +129,11 @@ def _fastest(
     return fastest({mode: run_or_recall(plan, job.system, engine, tools) for mode, plan in plans.items()})
 
 
-def last_plan(system: SystemSpec, model: Model, batch: Batch, interleaving: Interleaving | None, pp: int) -> Plan:
+def last_plan(
+    system: SystemSpec, model: Model, batch: Batch, interleaving: Interleaving | None, pp: int, phase: Phase | None
+) -> Plan:
     """The plan of the first micro-batch in the last mode that `simulate_graph` would try."""
-    job = micro_batches(system, model, batch, pp)[0]
+    job = micro_batches(GraphJob(system, model, batch, pp=pp, phase=phase))[0]
     return graph_plan(job, modes(job, interleaving)[-1])
 
 
@@ -141,8 +146,10 @@ def modes(job: GraphJob, interleaving: Interleaving | None) -> tuple[str, ...]:
     return ("off", "on") if wanted == "auto" and policy.interleaving_auto == "faster" else ("on",)
 
 
-def runs_as_graph(system: SystemSpec, model: Model, batch: Batch) -> bool:
-    """Whether a model runs operator by operator: no decoder, or one whose weights may lie in the banks."""
+def runs_as_graph(system: SystemSpec, model: Model, batch: Batch, phase: Phase | None) -> bool:
+    """Whether a model runs operator by operator: all but decode steps of decoders with no weights in the banks."""
+    if phase not in (None, "decode"):
+        return True
     return not is_decoder(model, batch) or system.policy.placement in ("auto", "pim")
 
 

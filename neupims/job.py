@@ -11,7 +11,7 @@ from neupims.graph import Model, load_model
 from neupims.hardware.load import load_system
 from neupims.hardware.system import SystemSpec
 from neupims.lowering.decoder import read_decoder
-from neupims.request import DEFAULT_BATCH, DEFAULT_DATASET, Batch, Interleaving, JobSpec, Request
+from neupims.request import DEFAULT_BATCH, DEFAULT_DATASET, Batch, Interleaving, JobSpec, Phase, Request
 from neupims.results.digest import digest
 from neupims.serving.datasets import steady_batch
 from neupims.serving.readers import read_requests
@@ -39,6 +39,7 @@ class Job:
     requests: str
     """Where the requests come from, for people."""
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    phase: Phase | None = None
     notes: tuple[str, ...] = ()
     """What was left out, for people."""
 
@@ -46,7 +47,7 @@ class Job:
     def settings(self) -> dict[str, Any]:
         """Keyword arguments of `simulate` and `compare`."""
         settings = {"tp": self.tp, "pp": self.pp, "layers": self.layers, "periods": self.periods}
-        return settings | {"interleaving": self.interleaving}
+        return settings | {"interleaving": self.interleaving, "phase": self.phase}
 
     def resolved(self) -> dict[str, Any]:
         """Everything that the results depend on, as plain data."""
@@ -92,6 +93,7 @@ def load_job(spec: JobSpec) -> Job:
         interleaving=spec.interleaving,
         requests=source,
         options=spec.options,
+        phase=spec.phase,
         notes=notes,
     )
 

@@ -37,6 +37,7 @@ class Request:
 Batch = tuple[Request, ...]
 
 Interleaving = Literal["on", "off", "auto"]
+Phase = Literal["decode", "prefill", "forward", "training"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,8 @@ class JobSpec:
     variant: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Of the model, by name."""
+    phase: Phase | None = None
+    """None: a decode step of an autoregressive model, a forward pass of any other."""
     tp: int | None = None
     pp: int | None = None
     layers: int | None = None

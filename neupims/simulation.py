@@ -22,7 +22,7 @@ from neupims.machine.dram.memory import Engine
 from neupims.machine.gpu import run_roofline
 from neupims.machine.outcome import DeviceResult
 from neupims.machine.systolic import cost_of
-from neupims.request import Batch
+from neupims.request import Batch, Phase
 from neupims.results.cache import ResultCache
 from neupims.results.digest import digest
 from neupims.results.measure import Job, measure
@@ -63,6 +63,7 @@ def simulate(
     layers: int | None = None,
     periods: int = 1,
     interleaving: Interleaving | None = None,
+    phase: Phase | None = None,
     unroll: bool = False,
     engine: Engine = "fast",
     progress: Progress | None = None,
@@ -79,9 +80,9 @@ def simulate(
     """
     began = time.perf_counter()
     setting = Setting(tp, pp, layers, periods, interleaving, unroll, engine)
-    if runs_as_graph(system, model, batch):
+    if runs_as_graph(system, model, batch, phase):
         check_settings(system, model, tp, layers, unroll)
-        return simulate_graph(system, model, batch, interleaving, engine, Tools(progress, cache), pp)
+        return simulate_graph(system, model, batch, interleaving, engine, Tools(progress, cache), pp, phase)
     packed = _packed(system, _shape(model, batch, setting), batch, setting)
     parts = _micro_batches(packed, pp)
     known = ResultCache() if cache is None and pp > 1 else cache
@@ -113,6 +114,7 @@ def compare(
     layers: int | None = None,
     periods: int = 1,
     interleaving: Interleaving | None = None,
+    phase: Phase | None = None,
     engine: Engine = "fast",
     progress: Progress | None = None,
     cache: ResultCache | None = None,
@@ -122,7 +124,7 @@ def compare(
     for number, system in enumerate(systems):
         report = None if progress is None else _share(progress, system.name, number, len(systems))
         wanted = interleaving if system.policy.attention == "pim" else None
-        parallel: dict[str, Any] = {"tp": tp, "pp": pp, "layers": layers, "periods": periods}
+        parallel: dict[str, Any] = {"tp": tp, "pp": pp, "layers": layers, "periods": periods, "phase": phase}
         setting: dict[str, Any] = {"interleaving": wanted, "engine": engine}
         runs.append(simulate(system, model, batch, progress=report, cache=cache, **parallel, **setting))
     return Comparison(tuple(runs))
@@ -138,12 +140,13 @@ def plan(
     layers: int | None = None,
     periods: int = 1,
     interleaving: Interleaving | None = None,
+    phase: Phase | None = None,
 ) -> Plan:
     """The plan of one device, of the first micro-batch. Raises ConfigError for a roofline processor."""
     setting = Setting(tp, pp, layers, periods, interleaving)
-    if runs_as_graph(system, model, batch):
+    if runs_as_graph(system, model, batch, phase):
         check_settings(system, model, tp, layers, False)
-        return last_plan(system, model, batch, interleaving, pp)
+        return last_plan(system, model, batch, interleaving, pp, phase)
     packed = _packed(system, _shape(model, batch, setting), batch, setting)
     first = _micro_batches(packed, pp)[0]
     return _plan(system, model, first, _others(packed, first), setting)

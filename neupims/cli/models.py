@@ -1,13 +1,11 @@
 """`neupims models`: the architectures, and what is in one of them."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from neupims.cli.options import JsonOutput, ModelOptions, Variant
+from neupims.cli.options import JsonOutput, ModelOptions, Phase, Variant, option_values
 from neupims.cli.output import emit_json, emit_rich
 
 if TYPE_CHECKING:
@@ -16,21 +14,13 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Architectures: what there is, and what is in one.", no_args_is_help=True)
 
 
-class Phase(StrEnum):
-    """Which pass of a model."""
-
-    DECODE = "decode"
-    PREFILL = "prefill"
-    FORWARD = "forward"
-
-
 ModelArgument = Annotated[
     str, typer.Argument(metavar="NAME", help="Such as gpt3-30b; or a config.json, an .onnx file or module:factory.")
 ]
 PhaseOption = Annotated[
     Phase | None,
     typer.Option(
-        help="Pass to trace: one token each, all of a prompt, or one forward pass.",
+        help="Pass to trace: one token each, all of a prompt, one forward pass, or a training step.",
         show_default="what the model is simulated in: decode or forward",
     ),
 ]
@@ -102,21 +92,8 @@ def _traced(
 ) -> "tuple[Model, Graph]":
     from neupims.graph import load_model
 
-    model = load_model(name, variant, option_values(settings or ()))
+    model = load_model(name, variant, option_values("--set", settings or ()))
     return model, model.trace(lengths, None if phase is None else phase.value)
-
-
-def option_values(settings: Sequence[str]) -> dict[str, str]:
-    """Values by the option that each `OPTION=VALUE` names, the last one counting; ModelError for any other text."""
-    from neupims.errors import ModelError
-
-    values: dict[str, str] = {}
-    for setting in settings:
-        option, equals, value = (part.strip() for part in setting.partition("="))
-        if not equals or not option:
-            raise ModelError(f"--set {setting}: is not of the form OPTION=VALUE, such as layers=2")
-        values[option] = value
-    return values
 
 
 def _catalogue_entry(architecture: "Architecture") -> dict[str, Any]:

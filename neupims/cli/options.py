@@ -21,6 +21,15 @@ class Interleaving(StrEnum):
     AUTO = "auto"
 
 
+class Phase(StrEnum):
+    """Which pass of a model."""
+
+    DECODE = "decode"
+    PREFILL = "prefill"
+    FORWARD = "forward"
+    TRAINING = "training"
+
+
 class Engine(StrEnum):
     """What times the commands of a memory; the results are the same."""
 
@@ -65,6 +74,17 @@ class JobOptions:
 
     model: ModelName = DEFAULT_MODEL
     variant: Variant = None
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="OPTION=VALUE", help="Change an option of the model, such as layers=2."),
+    ] = None
+    phase: Annotated[
+        Phase | None,
+        typer.Option(
+            help="What is simulated: one new token each, whole prompts, a forward pass, or a training step.",
+            show_default="decode, or forward",
+        ),
+    ] = None
     tp: Annotated[
         int | None, typer.Option(min=1, help="Tensor-parallel devices.", show_default="as published for the model")
     ] = None
@@ -107,6 +127,8 @@ class JobOptions:
             systems=tuple(systems),
             model=self.model,
             variant=self.variant,
+            options=option_values("--option", self.options or ()),
+            phase=None if self.phase is None else self.phase.value,
             tp=self.tp,
             pp=self.pp,
             layers=self.layers,
@@ -139,6 +161,19 @@ class SimulationOptions(JobOptions):
             help="Keep the results of simulated plans in DIR, and take them from there when they are asked for again.",
         ),
     ] = None
+
+
+def option_values(flag: str, settings: Sequence[str]) -> dict[str, str]:
+    """Values by the option that each `OPTION=VALUE` names, the last one counting; ModelError for any other text."""
+    from neupims.errors import ModelError
+
+    values: dict[str, str] = {}
+    for setting in settings:
+        option, equals, value = (part.strip() for part in setting.partition("="))
+        if not equals or not option:
+            raise ModelError(f"{flag} {setting}: is not of the form OPTION=VALUE, such as layers=2")
+        values[option] = value
+    return values
 
 
 def takes_job(command: Callable[..., None]) -> Callable[..., None]:

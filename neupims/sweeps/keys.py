@@ -11,9 +11,13 @@ from neupims.hardware.schema import key_paths
 from neupims.request import JobSpec
 
 COUNTS = ("tp", "pp", "layers", "periods", "batch", "length")
-TEXTS = ("system", "model", "variant", "dataset", "requests")
-CHOICES: Mapping[str, tuple[str, ...]] = {"interleaving": ("on", "off", "auto"), "dataset": ("sharegpt", "alpaca")}
-JOB_KEYS = ("system", "model", "variant", "tp", "pp", "layers", "periods", "interleaving")
+TEXTS = ("system", "model", "variant", "phase", "dataset", "requests")
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "interleaving": ("on", "off", "auto"),
+    "dataset": ("sharegpt", "alpaca"),
+    "phase": ("decode", "prefill", "forward", "training"),
+}
+JOB_KEYS = ("system", "model", "variant", "phase", "tp", "pp", "layers", "periods", "interleaving")
 REQUEST_KEYS = ("requests", "dataset", "length", "batch", "seed")
 OPTION = "option."
 """Begins the name of an option of the model."""
