@@ -7,7 +7,7 @@ from neupims.results.record import Comparison
 
 
 def test_models_list(neupims):
-    assert "gpt3   7b, 13b, 30b, 175b" in neupims("models", "list").out
+    assert "gpt3 7b, 13b, 30b, 175b language" in " ".join(neupims("models", "list").out.split())
     [gpt3] = [entry for entry in neupims("models", "list", "--json").json if entry["name"] == "gpt3"]
     assert gpt3.keys() == {"name", "family", "paper", "variants"}
     assert gpt3["paper"]["arxiv"] == "2005.14165"
