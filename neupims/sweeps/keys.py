@@ -19,6 +19,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 JOB_KEYS = ("system", "model", "variant", "phase", "tp", "pp", "layers", "periods", "interleaving")
 REQUEST_KEYS = ("requests", "dataset", "length", "batch", "seed")
+MODEL_FILES = (".json", ".onnx")
+"""Ends of names of models that are files."""
 OPTION = "option."
 """Begins the name of an option of the model."""
 
@@ -63,6 +65,8 @@ def job_spec(values: Mapping[str, Any], places: Mapping[str, str], folder: Path)
     plain = {key: value for key, value in given.items() if key in (*JOB_KEYS, *REQUEST_KEYS)}
     if "requests" in plain:
         plain["requests"] = folder / plain["requests"]
+    if Path(plain.get("model", "")).suffix in MODEL_FILES:
+        plain["model"] = str(folder / plain["model"])
     settings = [f"{key}={_yaml(value)}" for key, value in given.items() if key not in plain and key[:7] != OPTION]
     systems = (system_name(plain.pop("system"), folder),) if "system" in plain else ()
     return JobSpec(systems=systems, options=options, overrides=tuple(settings), **plain)

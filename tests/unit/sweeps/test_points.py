@@ -1,5 +1,7 @@
 """From axes to points."""
 
+import json
+
 import pytest
 
 from neupims.errors import ConfigError
@@ -10,6 +12,13 @@ BASE = "base: {model: gpt3-7b, layers: 1}\n"
 
 def values(points):
     return [tuple(point.values.values()) for point in points]
+
+
+def test_files_of_models_are_looked_for_beside_the_sweep(read, tmp_path):
+    sizes = {"model_type": "gpt2", "n_layer": 1, "n_head": 2, "n_embd": 256, "n_positions": 64, "vocab_size": 128}
+    (tmp_path / "small.json").write_text(json.dumps(sizes), encoding="utf-8")
+    points = expand(read("base: {length: 8}\naxes:\n  system: [npu-only]\n  model: [small.json, gpt3-7b]\n"))
+    assert [point.spec.model for point in points] == [str(tmp_path / "small.json"), "gpt3-7b"]
 
 
 def test_the_last_axis_is_the_fastest(read):
