@@ -22,13 +22,14 @@ class Phase(StrEnum):
     DECODE = "decode"
     PREFILL = "prefill"
     FORWARD = "forward"
+    TRAINING = "training"
 
 
 ModelArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of an architecture, such as gpt3-30b.")]
 PhaseOption = Annotated[
     Phase | None,
     typer.Option(
-        help="Pass to trace: one token each, all of a prompt, or one forward pass.",
+        help="Pass to trace: one token each, all of a prompt, one forward pass, or a training step.",
         show_default="what the model is simulated in: decode or forward",
     ),
 ]
@@ -141,8 +142,15 @@ def _record(model: "Model", graph: "Graph") -> dict[str, Any]:
         "other_ops": graph.other_ops,
         "input": asked,
         "state_bytes": graph.state_bytes,
+        **_training(graph),
         "operators": operator_rows(graph),
     }
+
+
+def _training(graph: "Graph") -> dict[str, int]:
+    if graph.phase != "training":
+        return {}
+    return {"trained_params": graph.trained_params, "kept_bytes": graph.kept_bytes}
 
 
 def _paper(paper: "Paper") -> dict[str, str | None]:
@@ -154,6 +162,8 @@ def _headline(model: "Model", graph: "Graph") -> str:
 
     published = f"{model.paper.title}, arXiv:{model.paper.arxiv}" if model.paper.arxiv else model.paper.title
     facts = f"{count(model.params)} parameters, {count(graph.state_bytes, 'B')} of state"
+    if graph.phase == "training":
+        facts += f", {count(graph.trained_params)} trained, {count(graph.kept_bytes, 'B')} kept"
     options = " ".join(f"{name}={_text(value)}" for name, value in asdict(model.config).items())
     return f"{model.name}: {published}\n{options}\n{_asked(graph)}: {count(graph.macs)} MACs, {facts}"
 
