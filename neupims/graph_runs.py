@@ -101,6 +101,7 @@ def simulate_graph(
         pp=pp,
         layers=None,
         interleaving=outcomes[0][0],
+        phase=phase or model.passes,
         version=__version__,
         engine=engine,
     )

@@ -98,6 +98,7 @@ def simulate(
         pp=pp,
         layers=layers,
         interleaving=outcomes[0][0],
+        phase="decode",
         version=__version__,
         engine=engine,
     )

@@ -120,8 +120,15 @@ def _record(model: "Model", graph: "Graph") -> dict[str, Any]:
         "other_ops": graph.other_ops,
         "input": asked,
         "state_bytes": graph.state_bytes,
+        **_training(graph),
         "operators": operator_rows(graph),
     }
+
+
+def _training(graph: "Graph") -> dict[str, int]:
+    if graph.phase != "training":
+        return {}
+    return {"trained_params": graph.trained_params, "kept_bytes": graph.kept_bytes}
 
 
 def _paper(paper: "Paper") -> dict[str, str | None]:
@@ -133,6 +140,8 @@ def _headline(model: "Model", graph: "Graph") -> str:
 
     published = f"{model.paper.title}, arXiv:{model.paper.arxiv}" if model.paper.arxiv else model.paper.title
     facts = f"{count(model.params)} parameters, {count(graph.state_bytes, 'B')} of state"
+    if graph.phase == "training":
+        facts += f", {count(graph.trained_params)} trained, {count(graph.kept_bytes, 'B')} kept"
     options = " ".join(f"{name}={_text(value)}" for name, value in asdict(model.config).items())
     return f"{model.name}: {published}\n{options}\n{_asked(graph)}: {count(graph.macs)} MACs, {facts}"
 

@@ -63,7 +63,7 @@ def _one_job(runs: Sequence[Run]) -> Figure:
 
 
 def _throughput(axes: Axes, runs: Sequence[Run]) -> None:
-    _prepare(axes, "throughput, tokens/s")
+    _prepare(axes, f"throughput, {runs[0].unit}/s")
     values = [run.tokens_per_s for run in runs]
     bars = axes.bar(range(len(runs)), values, 0.6, color=COLOURS[0])
     texts = [f"{value:,.0f}\n{value / values[0]:.2f}×" for value in values]
@@ -92,7 +92,8 @@ def _several_jobs(jobs: dict[str, list[Run]]) -> Figure:
     axes = figure.subplots()
     bases = {job[0].system for job in jobs.values()}
     base = bases.pop() if len(bases) == 1 else None
-    _prepare(axes, f"speed-up over {base}" if base else "throughput, tokens/s")
+    unit = next(iter(jobs.values()))[0].unit
+    _prepare(axes, f"speed-up over {base}" if base else f"throughput, {unit}/s")
     systems = list(dict.fromkeys(run.system for job in jobs.values() for run in job))
     width = GROUP_WIDTH / len(systems)
     for i, system in enumerate(systems):

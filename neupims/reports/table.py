@@ -35,6 +35,8 @@ def headline(run: Run) -> str:
     parts = [run.label, f"batch {run.batch}", f"TP {run.tp}, PP {run.pp}"]
     if run.requests is not None:
         parts.insert(2, f"mean context {run.requests.mean:.0f} ({run.requests.shortest}–{run.requests.longest})")
+    if run.phase not in (None, "decode"):
+        parts.insert(1, str(run.phase))
     if run.layers is not None:
         parts.append(f"{run.layers} decoder block{'s' if run.layers > 1 else ''} without embedding and head")
     return " · ".join(parts)
@@ -42,7 +44,7 @@ def headline(run: Run) -> str:
 
 def throughput_table(runs: Sequence[Run]) -> Table:
     """Throughput, iteration time, speed-up over the first run, and utilisation."""
-    table = plain_table("", "tokens/s", "iteration", "speed-up", "NPU", "PIM", "bandwidth")
+    table = plain_table("", f"{runs[0].unit}/s", "iteration", "speed-up", "NPU", "PIM", "bandwidth")
     for run in runs:
         use = run.utilization
         table.add_row(
@@ -68,7 +70,7 @@ def energy_table(runs: Sequence[Run]) -> Table:
 
 def power_table(runs: Sequence[Run]) -> Table:
     """Energy of all devices for one token, by part, and the average power of one of them."""
-    table = plain_table("mJ per token", *PART_TITLES.values(), "total", "W per device")
+    table = plain_table(f"mJ per {runs[0].unit[:-1]}", *PART_TITLES.values(), "total", "W per device")
     for run in runs:
         parts = run.energy_per_token_mj
         spent = [_mj(parts[part]) for part in (*PART_TITLES, "total")]

@@ -60,6 +60,7 @@ class Job:
     pp: int
     layers: int | None
     interleaving: str
+    phase: str
     version: str
     engine: str
 
@@ -106,6 +107,7 @@ def measure(job: Job, results: Sequence[DeviceOutcome], wall_s: float) -> Run:
         version=job.version,
         layers=job.layers,
         interleaving=job.interleaving,
+        phase=job.phase,
         requests=RequestSummary.of(job.batch),
         dram_energy_mj=by_command,
         processor_energy_mj=processor_energy_mj(activity, job.system),

@@ -100,6 +100,8 @@ class Run:
     """Decoder blocks, where they ran without embedding and head; None for the whole model."""
     interleaving: str | None = None
     """on or off, as it was decided."""
+    phase: str | None = None
+    """decode, prefill, forward or training; None in records that do not say, which are decode steps."""
     requests: RequestSummary | None = None
     dram_energy_mj: Mapping[str, float] = field(default_factory=dict[str, float])
     """Energy of the DRAM by command, with BACKGROUND for standby."""
@@ -119,6 +121,11 @@ class Run:
     def devices(self) -> int:
         """Devices that work together."""
         return self.tp * self.pp
+
+    @property
+    def unit(self) -> str:
+        """What `tokens_per_s` counts: tokens of a decode step, else requests, whatever their length."""
+        return "tokens" if self.phase in (None, "decode") else "requests"
 
     @property
     def energy_per_token_mj(self) -> dict[str, float]:
@@ -236,6 +243,7 @@ def _optional(fields: Fields) -> dict[str, Any]:
         "variant": fields.optional_text("variant"),
         "layers": fields.optional_integer("layers"),
         "interleaving": fields.optional_text("interleaving"),
+        "phase": fields.optional_text("phase"),
         "requests": RequestSummary.read(fields.section("requests")) if has.get("requests") is not None else None,
         "dram_energy_mj": fields.section("dram_energy_mj").numbers() if "dram_energy_mj" in has else {},
         "processor_energy_mj": fields.section("processor_energy_mj").numbers() if "processor_energy_mj" in has else {},
@@ -252,7 +260,7 @@ def _as_is(*names: str) -> dict[str, Callable[[Run], Any]]:
 
 
 _WRITERS: dict[str, Callable[[Run], Any]] = {
-    **_as_is("system", "hardware_digest", "model", "variant", "batch", "tp", "pp", "layers", "interleaving"),
+    **_as_is("system", "hardware_digest", "model", "variant", "batch", "tp", "pp", "layers", "interleaving", "phase"),
     "iteration_ns": lambda run: to_ns(run.iteration_ps),
     **_as_is("tokens_per_s"),
     "utilization": lambda run: run.utilization.to_json(),

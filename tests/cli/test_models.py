@@ -31,6 +31,15 @@ def test_context_is_the_length_of_each_request(neupims):
     assert shown["macs"] == load_model("mixtral-8x7b").prefill((100,)).macs
 
 
+def test_a_training_step_says_what_it_trains_and_keeps(neupims):
+    args = "models", "show", "s2ft-llama-2-7b", "--context", 100, "--phase", "training"
+    shown, step = neupims(*args, "--json").json, load_model("s2ft-llama-2-7b").training((100,))
+    assert (shown["macs"], shown["trained_params"]) == (step.macs, 56_643_584)
+    assert shown["kept_bytes"] == step.kept_bytes
+    lines = neupims(*args).out.splitlines()
+    assert any("453 MB of state, 56.6 M trained" in line for line in lines)
+
+
 def test_trace_is_the_document_of_the_graph(neupims):
     shown = neupims("models", "trace", "pointer-network", "--variant", "h512", "--set", "steps=3", "--json").json
     assert shown == load_model("pointer-network-h512", options={"steps": 3}).trace((1024,)).to_json()

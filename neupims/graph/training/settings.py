@@ -12,6 +12,5 @@ class Settings:
     """Choices that are no part of the architecture."""
 
     optimizer: Optimizer
-    loss: Loss
     recompute: bool
     """Whether blocks keep only what comes into them and compute the rest again in the backward pass."""

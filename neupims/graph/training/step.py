@@ -36,7 +36,7 @@ def training_step(
     marked = _before_sampling(selected(graph, trainable))
     tape = Tape(marked, needing(marked))
     targets, losses = _losses(marked, tape, loss)
-    settings = Settings(optimizer, loss, recompute)
+    settings = Settings(optimizer, recompute)
     items = walk(marked, tape, settings)
     write_updates(marked, tape, settings)
     step = replace(
