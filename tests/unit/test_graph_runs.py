@@ -9,7 +9,8 @@ from neupims.errors import ModelError
 from neupims.graph import load_model
 from neupims.graph_runs import is_decoder, simulate_graph
 from neupims.hardware.load import load_system
-from neupims.request import Batch, Request
+from neupims.request import Batch, Phase, Request
+from neupims.results.record import Run
 from neupims.simulation import compare, plan, simulate
 
 SYSTEMS = ("gpu-a100", "npu-only", "npu-pim", "neupims")
@@ -71,3 +72,39 @@ def test_the_plan_of_a_forward_pass_has_a_stage_for_each_block() -> None:
         *("top.6", "stage4.block0.7", "top.8"),
     ]
     assert made.repeats == (1, 2, 1, 2, 1, 6, 1, 2, 1)
+
+
+def test_a_pipeline_serves_micro_batches_one_after_the_other() -> None:
+    """Two devices hold half of the layers each, and serve each half of the batch in turn."""
+    system, model = load_system("npu-only"), load_model("mamba-130m", options={"layers": 4})
+    one, two = (simulate(system, model, BATCH[:4], pp=pp) for pp in (1, 2))
+    assert (two.pp, two.devices, two.batch) == (2, 2, 4)
+    assert 0.8 < two.iteration_ps / one.iteration_ps < 1.6
+    with pytest.raises(ModelError) as error:
+        simulate(system, model, BATCH[:1], pp=2)
+    assert str(error.value) == "--pp 2 cuts a batch of 1 requests into empty parts; use at most 1"
+
+
+@pytest.mark.parametrize("phase", ["prefill", "training"])
+def test_other_phases_of_a_decoder_run_as_graphs(phase: Phase) -> None:
+    model = load_model("gpt3-7b", options={"width": 256, "heads": 2, "layers": 2})
+    runs = compare([load_system(name) for name in SYSTEMS], model, BATCH[:2], phase=phase).runs
+    graph = model.trace(LENGTHS[:2], phase)
+    assert {run.phase for run in runs} == {phase}
+    assert {run.unit for run in runs} == {"requests"}
+    assert all(done(run) == graph.macs for run in runs)
+
+
+def done(run: Run) -> int:
+    """Multiply-accumulates of all repetitions of the simulated stages."""
+    ends = [(stage.end_ps, stage.repeats) for stage in run.stages]
+    return sum(span.macs * next(repeats for end, repeats in ends if span.end_ps <= end) for span in run.operators)
+
+
+def test_weights_in_the_banks_help_a_single_request() -> None:
+    model = load_model("gpt3-7b", options={"width": 1024, "heads": 8, "layers": 2})
+    usual, placed = (
+        simulate(load_system("neupims", [f"policy.placement={word}"]), model, BATCH[2:3]) for word in ("npu", "auto")
+    )
+    assert placed.iteration_ps < 0.7 * usual.iteration_ps
+    assert any(span.unit == "pim" and span.kind == "gemm" for span in placed.operators)
