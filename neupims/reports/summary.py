@@ -2,11 +2,13 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from neupims.lowering.operators.elementwise import ESTIMATED
 from neupims.results.energy import BACKGROUND
 from neupims.results.record import Run
+from neupims.results.spans import OperatorSpan, StageSpan
 
 PS_PER_MS = 1e9
 
@@ -24,6 +26,19 @@ DRAM_GROUPS: Mapping[str, tuple[str, ...]] = {
 
 PROCESSOR_PARTS = ("mac", "vector", "scratchpad", "static")
 """Of the energy of NPU or GPU."""
+
+
+def estimated(run: Run) -> tuple[tuple[str, ...], float]:
+    """Kinds of operators that are timed by their number of operations alone, and their share of the iteration."""
+    spans = [(span, stage.repeats) for span, stage in _staged(run) if span.unit == "vector" and span.kind in ESTIMATED]
+    spent = sum(repeats * (span.end_ps - span.start_ps) for span, repeats in spans)
+    return tuple(sorted({span.kind for span, _ in spans})), spent / run.iteration_ps if run.iteration_ps else 0.0
+
+
+def _staged(run: Run) -> Iterator[tuple[OperatorSpan, StageSpan]]:
+    """Operators, each with the stage that it ends in."""
+    for span in run.operators:
+        yield span, next(stage for stage in run.stages if span.end_ps <= stage.end_ps)
 
 
 def dram_groups_mj(run: Run) -> dict[str, float | None]:

@@ -6,7 +6,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from neupims.reports.summary import PS_PER_MS, dram_groups_mj, has_pim
+from neupims.reports.summary import PS_PER_MS, dram_groups_mj, estimated, has_pim
 from neupims.results.record import Run
 
 ABSENT = "–"
@@ -27,7 +27,17 @@ PART_TITLES = {"dram": "DRAM", "pim": "PIM", "npu": "NPU, GPU", "link": "link"}
 def report(runs: Sequence[Run]) -> Group:
     """Everything that a terminal shows of runs of one job: headline, throughput, energy."""
     tables = throughput_table(runs), Text(), energy_table(runs), Text(), power_table(runs)
-    return Group(Text(headline(runs[0])), *tables)
+    return Group(Text(headline(runs[0])), *tables, *_estimates(runs))
+
+
+def _estimates(runs: Sequence[Run]) -> list[Text]:
+    """A line for operators whose time is an estimate, if there are any."""
+    found = [(run.system, *estimated(run)) for run in runs]
+    kinds = sorted({kind for _, kinds, _ in found for kind in kinds})
+    if not kinds:
+        return []
+    shares = ", ".join(f"{system} {share:.1%}" for system, kinds, share in found if kinds)
+    return [Text(), Text(f"timed by their number of operations alone: {', '.join(kinds)} ({shares} of the time)")]
 
 
 def headline(run: Run) -> str:

@@ -261,5 +261,8 @@ WORK: dict[str, Callable[[Operator], int]] = {
 WORK["selective_scan"] = lambda op: op.inputs[0].elements * op.weights[0].shape[1]
 """Kinds whose work is not one element for each of their largest operand."""
 
-ESTIMATED = ("top_k", "sort", "fft", "cholesky", "eigen", "eigenvalues", "triangular_solve")
-"""Kinds that take one operation of each lane after the other; their data flow inside is not modelled."""
+ESTIMATED = (
+    *("top_k", "sort", "fft", "cholesky", "eigen", "eigenvalues", "triangular_solve", "dual_scan", "wkv"),
+    *("selective_scan_gradient", "gradient"),
+)
+"""Kinds that take one operation of each lane after the other; what waits for what inside them is not modelled."""

@@ -46,7 +46,7 @@ def outcome(*stages: Any) -> Any:
 
 def run_of(system: SystemSpec, *results: Any) -> Run:
     batch = (Request(0, 5, 0), Request(1, 9, 1), Request(2, 2, 1))
-    settings = dict(tp=4, pp=len(results), layers=3, interleaving="off", version="1", engine="fast")
+    settings = dict(tp=4, pp=len(results), layers=3, interleaving="off", phase="decode", version="1", engine="fast")
     job = Job(system=system, hardware_digest="d", model="m", variant=None, batch=batch, **settings)
     return measure(job, results, 0.5)
 
