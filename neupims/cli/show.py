@@ -23,7 +23,7 @@ def show_graph(*, job: JobOptions, json: JsonOutput = False) -> None:
     from neupims.reports.graphs import graph_table
 
     ready = build_job(job, ())
-    graph = ready.model.trace(request.length for request in ready.batch)
+    graph = ready.model.trace((request.length for request in ready.batch), ready.phase)
     if json:
         emit_json(graph.to_json())
     else:
