@@ -1,14 +1,16 @@
 """`neupims show`: each document between the question and the result."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from neupims.cli import hardware
 from neupims.cli.options import JobOptions, JsonOutput, SimulationOptions, SystemName, takes_job
-from neupims.cli.output import emit_json, emit_rich, progress
+from neupims.cli.output import emit, emit_json, emit_rich, progress
 
 if TYPE_CHECKING:
+    from neupims.graph import Graph
     from neupims.results.record import Run
 
 app = typer.Typer(help="Show the documents between question and result.", no_args_is_help=True)
@@ -17,17 +19,49 @@ app.command("hardware")(hardware.show_system)
 
 @app.command("graph")
 @takes_job
-def show_graph(*, job: JobOptions, json: JsonOutput = False) -> None:
+def show_graph(
+    *,
+    job: JobOptions,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Draw a block instead (.svg, .png or .pdf); a .csv of its lines goes beside."
+        ),
+    ] = None,
+    block: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Block to draw, as models trace calls it, or all, which has each block as a box.",
+            show_default="the one with the most work",
+        ),
+    ] = None,
+    json: JsonOutput = False,
+) -> None:
     """Show the operator graph of one pass over the batch: a decode step, or what the model does."""
     from neupims.cli.job import build_job
     from neupims.reports.graphs import graph_table
 
+    if block is not None and picture is None:
+        raise typer.BadParameter("--block says what a picture shows; give --picture FILE as well")
     ready = build_job(job, ())
-    graph = ready.model.trace(request.length for request in ready.batch)
-    if json:
+    graph = ready.model.trace((request.length for request in ready.batch), ready.phase)
+    if picture is not None:
+        _draw(graph, block, picture)
+    elif json:
         emit_json(graph.to_json())
     else:
         emit_rich(graph_table(graph))
+
+
+def _draw(graph: "Graph", block: str | None, picture: Path) -> None:
+    from neupims.reports.blocks import drawing_of, drawing_rows
+    from neupims.reports.drawing import drawing_figure
+    from neupims.reports.figure import save_figure
+
+    drawing = drawing_of(graph, block)
+    save_figure(drawing_figure(drawing), drawing_rows(drawing), picture)
+    emit(f"{picture} and {picture.with_suffix('.csv')}\n")
 
 
 @app.command("plan")

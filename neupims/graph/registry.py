@@ -18,6 +18,7 @@ from neupims.paths import data_dir
 Folders = Sequence[Path | str]
 Found = tuple[Architecture, str | None]
 NO_OPTIONS: Mapping[str, object] = {}
+OWN, DECLARATION = "workloads", b"@architecture("
 
 
 def load_model(
@@ -25,9 +26,9 @@ def load_model(
 ) -> Model:
     """The model called `gpt3-30b`, or `gpt3` with variant `30b`; options override values of its config.
 
-    Upper and lower case are the same. Architectures are also searched in `folders`. A name that is a file, or looks
-    like one, or like `module:factory`, is imported instead (`neupims.graph.importers`). ModelError for an unknown
-    model, variant or option, and for a file that cannot be loaded.
+    Upper and lower case are the same. Architectures are also searched as `list_models` says. A name that is a file, or
+    looks like one, or like `module:factory`, is imported instead (`neupims.graph.importers`). ModelError for an
+    unknown model, variant or option, and for a file that cannot be loaded.
     """
     if (importer := importer_of(name)) is not None:
         if variant is not None:
@@ -51,15 +52,26 @@ def find_model(name: str, variant: str | None = None, folders: Folders = ()) -> 
 
 
 def list_models(folders: Folders = ()) -> tuple[Architecture, ...]:
-    """All architectures, by name; ModelError if two have one name."""
-    known: dict[str, Architecture] = {}
-    for folder in (data_dir("workloads"), *map(Path, folders)):
-        for found in _declared(folder):
-            if found.name in known:
-                files = f"{file_name(known[found.name].file)} and {file_name(found.file)}"
-                raise ModelError(f"there are two architectures '{found.name}': in {files}; rename one")
-            known[found.name] = found
+    """All architectures, by name: the built-in ones, those in `folders`, and those of the user.
+
+    The user's are in `workloads` of the working directory and below; one of them hides another of the same name, as
+    systems in `hwconfigs` do. ModelError if two of the others have one name.
+    """
+    shared = _by_name(
+        found for folder in (data_dir("workloads"), *folders) for found in _declared(_files(Path(folder)))
+    )
+    known = shared | _by_name(_declared(_own_files()))
     return tuple(known[name] for name in sorted(known))
+
+
+def _by_name(declared: Iterable[Architecture]) -> dict[str, Architecture]:
+    known: dict[str, Architecture] = {}
+    for found in declared:
+        if found.name in known:
+            files = f"{file_name(known[found.name].file)} and {file_name(found.file)}"
+            raise ModelError(f"there are two architectures '{found.name}': in {files}; rename one")
+        known[found.name] = found
+    return known
 
 
 def _split(name: str, known: Mapping[str, Architecture]) -> tuple[Architecture | None, str | None]:
@@ -88,10 +100,19 @@ def _catalogue(known: Mapping[str, Architecture]) -> str:
     return listed([f"{name} ({listed(found.variants)})" if found.variants else name for name, found in known.items()])
 
 
-def _declared(folder: Path) -> Iterable[Architecture]:
+def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise ModelError(f"{folder}: there is no such folder of architectures")
-    for path in sorted(folder.rglob("*.py")):
+    return sorted(folder.rglob("*.py"))
+
+
+def _own_files() -> list[Path]:
+    """Files of the user that declare an architecture; others of a folder of that name are left alone."""
+    return [path for path in sorted((Path.cwd() / OWN).rglob("*.py")) if DECLARATION in path.read_bytes()]
+
+
+def _declared(files: Iterable[Path]) -> Iterable[Architecture]:
+    for path in files:
         module = _loaded(path.resolve())
         yield from (value for value in vars(module).values() if isinstance(value, Architecture))
 

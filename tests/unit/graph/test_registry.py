@@ -43,6 +43,29 @@ def test_folders_below_are_searched(folder: Folder, tmp_path: Path) -> None:
     assert load_model("tiny", folders=[folder(file="family/tiny.py")]).name == "tiny"
 
 
+def test_workloads_of_the_working_directory_are_found(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "workloads" / "mine").mkdir(parents=True)
+    folder(file="workloads/mine/tiny.py", variants=VARIANTS)
+    (tmp_path / "workloads" / "program.py").write_text("raise SystemExit", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert load_model("tiny-m").layers == 3
+    assert "tiny" in [found.name for found in list_models()]
+    monkeypatch.chdir(tmp_path / "workloads")
+    assert refused("tiny-m").startswith("unknown model 'tiny-m'; models: ")
+
+
+def test_a_users_architecture_hides_a_built_in_one(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "workloads").mkdir()
+    folder(file="workloads/own.py", name="gpt3")
+    monkeypatch.chdir(tmp_path)
+    assert load_model("gpt3").paper.title == "A Title"
+    assert sum(found.name == "gpt3" for found in list_models()) == 1
+
+
 def test_variants_set_values_in_the_order_of_the_file(folder: Folder) -> None:
     found, variant = find_model("TINY-M", folders=[folder(variants=VARIANTS)])
     assert (list(found.variants), variant) == (["s", "m"], "m")
