@@ -1,6 +1,6 @@
 """`neupims models`: the architectures, and what is in one of them."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -142,8 +142,14 @@ def _headline(model: "Model", graph: "Graph") -> str:
     facts = f"{count(model.params)} parameters, {count(graph.state_bytes, 'B')} of state"
     if graph.phase == "training":
         facts += f", {count(graph.trained_params)} trained, {count(graph.kept_bytes, 'B')} kept"
-    options = " ".join(f"{name}={_text(value)}" for name, value in asdict(model.config).items())
+    options = " ".join(f"{name}={_text(value)}" for name, value in _chosen(model))
     return f"{model.name}: {published}\n{options}\n{_asked(graph)}: {count(graph.macs)} MACs, {facts}"
+
+
+def _chosen(model: "Model") -> list[tuple[str, Any]]:
+    """Options that are not what they are by default."""
+    usual = {field.name: field.default for field in fields(model.config)}
+    return [(name, value) for name, value in asdict(model.config).items() if value != usual[name]]
 
 
 def _asked(graph: "Graph") -> str:

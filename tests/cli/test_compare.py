@@ -23,6 +23,7 @@ def test_without_options_four_systems_serve_the_default_job(neupims, library):
         "interleaving": None,
         "engine": "fast",
         "cache": None,
+        "phase": None,
     }
     assert result.out.startswith("gpt3-30b · batch 256 · mean context ")
     assert "3.00×" in result.out
@@ -77,6 +78,7 @@ def test_options_reach_the_library(neupims, library):
         "interleaving": "on",
         "engine": "fast",
         "cache": None,
+        "phase": None,
     }
     assert len(library.batch) == 5
     other = list(library.batch)

@@ -139,5 +139,5 @@ def test_show_commands_and_timeline_are_of_a_run(neupims, library):
 def test_show_plan_is_what_is_lowered(neupims, library):
     [row] = neupims("show", "plan", "neupims", "--batch", 3, "--layers", 2, "--json").json
     assert (row["stage"], row["repeats"], row["name"], row["bytes_read"]) == ("A", 48, "layer0.all_reduce1", 4096)
-    assert library.settings == {"tp": 8, "pp": 1, "layers": 2, "periods": 1, "interleaving": None}
+    assert library.settings == {"tp": 8, "pp": 1, "layers": 2, "periods": 1, "interleaving": None, "phase": None}
     assert "layer0.all_reduce1" in neupims("show", "plan", "neupims", "--batch", 3).out

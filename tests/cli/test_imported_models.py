@@ -45,7 +45,7 @@ def test_a_window_that_matters_bounds_what_attention_reads(neupims) -> None:
         run = neupims("run", "npu-only", "--model", "window.json", "--batch", "2", "--length", str(length), "--json")
         return sum(item["macs"] for item in json.loads(run.out)["operators"] if item["name"].endswith(".attention"))
 
-    assert attention(64) == attention(65) == attention(640) > attention(63)
+    assert attention(64) == attention(65) == attention(512) > attention(63)
 
 
 def test_a_wrong_file_ends_with_one_sentence(neupims) -> None:
