@@ -47,10 +47,11 @@ def logit_programs(kv: KvRows, layer: int, requests: Integers, macs_per_bank: in
     return Programs(_instructions(kv.channels[requests][owner], bank, entry == 0, fields), counts)
 
 
-def attend_programs(kv: KvRows, layer: int, requests: Integers, macs_per_bank: int) -> Programs:
+def attend_programs(kv: KvRows, layer: int, requests: Integers, macs_per_bank: int, by_head: bool = False) -> Programs:
     """S V: for each head and chunk of tokens one GWRITE of scores, then a tile for each `banks` features.
 
-    The first GWRITE waits for block 0, the scores; every tile reports to its head.
+    The first GWRITE waits for block 0, the scores, or with `by_head` that of each head for its own; every tile reports
+    to its head.
     """
     geometry = kv.geometry
     lengths = kv.lengths[requests]
@@ -68,7 +69,8 @@ def attend_programs(kv: KvRows, layer: int, requests: Integers, macs_per_bank: i
         "block": head,
     }
     programs = Programs(_instructions(kv.channels[requests][owner], bank, entry == 0, fields), counts)
-    programs.instructions["gate"][np.cumsum(counts) - counts] = 0
+    begins = (entry == 0) & (chunk == 0) & ((head == 0) | by_head)
+    programs.instructions["gate"][begins] = head[begins]
     return programs
 
 
@@ -94,7 +96,7 @@ def without_vector_rows(instructions: Records) -> Records:
 
 
 def score_runs(kv: KvRows, requests: Integers) -> tuple[Integers, ...]:
-    """(request, channel, bank, row, bursts) of the rows that hold the scores, request after request."""
+    """(request, head, channel, bank, row, bursts) of the rows that hold the scores, request after request."""
     geometry = kv.geometry
     lengths = kv.lengths[requests]
     chunks = geometry.value_chunks(lengths)
@@ -102,7 +104,7 @@ def score_runs(kv: KvRows, requests: Integers) -> tuple[Integers, ...]:
     head, chunk = np.divmod(position, chunks[owner])
     bank, row = kv.scores(requests[owner], head, chunk)
     size = score_bytes(geometry, lengths[owner], chunk)
-    return owner, kv.channels[requests][owner], bank, row, -(-size // geometry.burst_bytes)
+    return owner, head, kv.channels[requests][owner], bank, row, -(-size // geometry.burst_bytes)
 
 
 def score_bytes(geometry: KvGeometry, lengths: Integers, chunk: Integers) -> Integers:
