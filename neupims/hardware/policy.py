@@ -31,8 +31,8 @@ class PolicySpec(Spec):
     interleaving_from: PositiveInt = 256
     interleaving_auto: Literal["faster", "always"] = "faster"
     """From `interleaving_from` requests on, `auto` takes the faster of both modes, or always interleaves."""
-    attention_order: Literal["request", "barrier"] = "request"
-    """Attend as soon as a request's softmax is there, or after the logits of the whole sub-batch."""
+    attention_order: Literal["request", "barrier", "head"] = "request"
+    """Attend as soon as a request's softmax is there, or a head's, or after the logits of the whole sub-batch."""
     addresses: Literal["placed", "counter"] = "placed"
     """Weights, activations and KV at real addresses, or one running counter (published simulator)."""
     counter_span: Literal["share", "model"] = "share"

@@ -32,11 +32,13 @@ class SystemSpec(Spec):
             raise ValueError("pim needs a memory section")
         if self.policy.attention == "pim" and self.pim is None:
             raise ValueError("policy.attention is 'pim' but there is no pim section")
-        if self.pim is not None and self.pim.front_end.path != "own" and self.policy.attention_order == "request":
+        if self.pim is not None and self.pim.front_end.path != "own" and self.policy.attention_order != "barrier":
             raise ValueError(
-                "pim.front_end.path must be 'own' where policy.attention_order is 'request': in line with the scores, "
-                "an instruction that waits for them would hold them up; use 'barrier'"
+                f"pim.front_end.path must be 'own' where policy.attention_order is '{self.policy.attention_order}': in "
+                f"line with the scores, an instruction that waits for them would hold them up; use 'barrier'"
             )
+        if self.policy.addresses != "placed" and self.policy.attention_order == "head":
+            raise ValueError("policy.attention_order 'head' needs policy.addresses 'placed'")
         if self.policy.split_requests is not None and self.policy.addresses != "placed":
             raise ValueError("policy.split_requests needs policy.addresses 'placed'")
         if self.pim is not None and self.memory is not None:

@@ -176,8 +176,11 @@ def _instructions(program: Records, bounds: Bounds) -> Iterator[str]:
 def _gates(request: PimRequest) -> Iterator[str]:
     if np.any(request.logit["gate"] != -1):
         yield "a logit instruction has a gate"
-    if len(request.attend) and (request.attend["gate"][0] != 0 or np.any(request.attend["gate"][1:] != -1)):
+    gates = request.attend["gate"]
+    if len(gates) and gates[0] != 0:
         yield "the attend program does not wait for the scores at its first instruction"
+    if np.any(~np.isin(gates[1:], [-1, *request.scores["block"][1:].tolist()])):
+        yield "an attend instruction waits for scores that nobody writes"
     feeding = request.scores[request.scores["feeds_pim"] > 0]
     if np.any(feeding["channel"] != request.channel):
         yield "scores are written to another channel"

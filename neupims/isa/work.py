@@ -134,7 +134,11 @@ class PimRequest:
     logit: Records
     """INSTRUCTIONs of K^T q; result blocks are 0 to heads - 1, one for each head."""
     attend: Records
-    """INSTRUCTIONs of S V; result blocks are one for each head, or for each tile of each head (`tiles_apart`)."""
+    """INSTRUCTIONs of S V; result blocks are one for each head, or for each tile of each head (`tiles_apart`).
+
+    A gate is a block of `scores`: the first instruction waits for block 0; where heads write theirs apart, the first of
+    each head may wait for its own.
+    """
     scores: Records
     """RUNs that write the softmax results to the rows from which PIM_GWRITE reads them.
 

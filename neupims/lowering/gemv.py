@@ -49,10 +49,11 @@ def logit_programs(kv: KvRows, layer: int, requests: Integers, macs_per_bank: in
     return Programs(_instructions(kv.channels[requests][owner], bank, entry == 0, fields), counts)
 
 
-def attend_programs(kv: KvRows, layer: int, requests: Integers, macs_per_bank: int) -> Programs:
+def attend_programs(kv: KvRows, layer: int, requests: Integers, macs_per_bank: int, by_head: bool = False) -> Programs:
     """S V: for each query head and chunk of tokens one GWRITE of scores, then a tile for each `banks` features.
 
-    The first GWRITE waits for block 0, the scores; every tile reports to its query head, numbered as in the logits.
+    The first GWRITE waits for block 0, the scores, or with `by_head` that of each query head for its own; every tile
+    reports to its query head, numbered as in the logits.
     """
     geometry = kv.geometry
     lengths = kv.lengths[requests]
@@ -71,7 +72,8 @@ def attend_programs(kv: KvRows, layer: int, requests: Integers, macs_per_bank: i
         "block": result,
     }
     programs = Programs(_instructions(kv.channels[requests][owner], bank, entry == 0, fields), counts)
-    programs.instructions["gate"][np.cumsum(counts) - counts] = 0
+    begins = (entry == 0) & (chunk == 0) & ((result == 0) | by_head)
+    programs.instructions["gate"][begins] = result[begins]
     return programs
 
 
@@ -97,7 +99,7 @@ def without_vector_rows(instructions: Records) -> Records:
 
 
 def score_runs(kv: KvRows, requests: Integers) -> tuple[Integers, ...]:
-    """(request, channel, bank, row, bursts) of the rows that hold the scores, request after request."""
+    """(request, head, channel, bank, row, bursts) of the rows that hold the scores, request after request."""
     geometry = kv.geometry
     lengths = kv.lengths[requests]
     chunks = geometry.value_chunks(lengths)
@@ -105,7 +107,7 @@ def score_runs(kv: KvRows, requests: Integers) -> tuple[Integers, ...]:
     result, chunk = np.divmod(position, chunks[owner])
     bank, row = kv.scores(requests[owner], result, chunk)
     size = score_bytes(geometry, lengths[owner], chunk)
-    return owner, kv.channels[requests][owner], bank, row, -(-size // geometry.burst_bytes)
+    return owner, result, kv.channels[requests][owner], bank, row, -(-size // geometry.burst_bytes)
 
 
 def score_bytes(geometry: KvGeometry, lengths: Integers, chunk: Integers) -> Integers:

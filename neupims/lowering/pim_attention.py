@@ -41,7 +41,8 @@ def lower_pim_attention(
     requests = np.arange(first_token, first_token + len(batch))
     parts = kv.parts(requests)
     logit = logit_programs(kv, layer, parts, attention.macs_per_bank)
-    attend = attend_programs(kv, layer, parts, attention.macs_per_bank)
+    by_head = target.policy.attention_order == "head"
+    attend = attend_programs(kv, layer, parts, attention.macs_per_bank, by_head)
     scores, output = _written(requests, attention, target)
     tiles_apart = 1
     if isinstance(target.storage, CounterStorage):
@@ -93,13 +94,14 @@ def _report_by_tile(attend: Records, tiles: int) -> None:
 def _written(requests: Integers, attention: PimAttention, target: Target) -> tuple[list[Records], list[Records]]:
     if isinstance(target.storage, CounterStorage):
         return _published_writes(attention.kv, requests, target.storage, target.policy.stores == "all")
-    return _score_writes(attention.kv, attention.kv.parts(requests)), _context_writes(requests, attention)
+    by_head = target.policy.attention_order == "head"
+    return _score_writes(attention.kv, attention.kv.parts(requests), by_head), _context_writes(requests, attention)
 
 
-def _score_writes(kv: KvRows, requests: Integers) -> list[Records]:
-    """Scores to the rows from which PIM reads them."""
-    owner, channel, bank, row, bursts = score_runs(kv, requests)
-    return _parts(pim_runs(channel, bank, row, 0, bursts, 0), owner, len(requests))
+def _score_writes(kv: KvRows, requests: Integers, by_head: bool) -> list[Records]:
+    """Scores to the rows from which PIM reads them, all at once or head by head."""
+    owner, head, channel, bank, row, bursts = score_runs(kv, requests)
+    return _parts(pim_runs(channel, bank, row, 0, bursts, head * by_head), owner, len(requests))
 
 
 def _context_writes(requests: Integers, attention: PimAttention) -> list[Records]:

@@ -33,7 +33,8 @@ class AttentionRun:
         requests, transfers = work.requests, core.transfers
         self._logit = Phase([r.logit for r in requests], work.heads, transfers)
         self._attend = Phase([r.attend for r in requests], work.heads * work.tiles_apart, transfers)
-        self._scores = Writes([r.scores for r in requests], transfers)
+        by_head = core.system.policy.attention_order == "head"
+        self._scores = Writes([r.scores for r in requests], transfers, apart=by_head)
         self._output = Writes([r.output for r in requests], transfers)
         self._wholes = wholes_of(requests)
         self._logits = Gathered(self._wholes, work.heads, self._logits_known)
@@ -106,7 +107,7 @@ class AttentionRun:
         self._dispatch(self._logit.records)
 
     def run_by_request(self) -> None:
-        """All programs now, each attend held until the scores of its request have been written."""
+        """All programs now, each attend held until the scores of its request, or of its head, have been written."""
         self._expect_logits()
         self._expect_attends()
         self._dispatch(pipelined(self.work.requests, self._logit, self._attend, self._scores))
@@ -214,7 +215,7 @@ class PendingWrites:
 
     def __init__(self, writes: Writes, requests: int, core: Core, action: Callable[[int], None]) -> None:
         self._writes, self._core = writes, core
-        self._known = Join(requests, core.now, action)
+        self._known = Join(writes.count + requests - writes.requests, core.now, action)
         self._unsent = sum(parts for request, parts in enumerate(writes.parts) if request in writes)
         self.earliest = NEVER
         """When the first of them is complete."""
@@ -228,7 +229,7 @@ class PendingWrites:
     def send(self, request: int, part: int, time: int, key: int, size: int) -> None:
         """A part of the results of `request` leaves at `time`; where it leaves head by head it has `size` bytes."""
         if request in self._writes:
-            sizes = (np.array([self._writes.block(request)]), np.array([size]))
+            sizes = (np.array([self._writes.block(request, part)]), np.array([size]))
             self._core.transfers.send(time, key, self._writes.of(request, part), PIM_PORT, sizes, self._left)
         else:
             self._known.count_down(time)
@@ -249,5 +250,9 @@ class PendingWrites:
 
 Order = Callable[[AttentionRun], None]
 
-ORDERS: dict[str, Order] = {"barrier": AttentionRun.run_with_barrier, "request": AttentionRun.run_by_request}
+ORDERS: dict[str, Order] = {
+    "barrier": AttentionRun.run_with_barrier,
+    "request": AttentionRun.run_by_request,
+    "head": AttentionRun.run_by_request,
+}
 PARTS = (("logit", "attention", "pim"), ("softmax", "softmax", "vector"), ("attend", "attention", "pim"))

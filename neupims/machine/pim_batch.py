@@ -12,7 +12,7 @@ from neupims.errors import ConfigError
 from neupims.hardware.pim import PimSpec
 from neupims.isa.memory import INSTRUCTION, TILE, transactions
 from neupims.isa.work import PimRequest, Records
-from neupims.machine.transfers import Transfers
+from neupims.machine.transfers import Transfers, parts_of
 
 Ints = NDArray[np.int64]
 
@@ -50,40 +50,51 @@ class Phase:
         return self._records
 
     def of(self, request: int, gate: int = -1) -> Records:
-        """The program of one request, held at its first instruction until block `gate` is complete."""
+        """The program of one request, held at its first instruction until block `gate` is complete.
+
+        Where further instructions have gates, these are counted from there on.
+        """
         records = self._records[self._ends[request] : self._ends[request + 1]].copy()
         if gate >= 0 and len(records):
-            records["gate"][0] = gate
+            records["gate"][0] = 0
+            records["gate"][records["gate"] >= 0] += gate
         return records
 
 
 class Writes:
-    """One block of writes for each request that has any, which leaves in one part or head by head."""
+    """One block of writes for each request that has any, which leaves in one part or head by head.
 
-    def __init__(self, runs: Sequence[Records], transfers: Transfers) -> None:
-        self._runs = runs
+    With `apart` each of these parts is a block of its own.
+    """
+
+    def __init__(self, runs: Sequence[Records], transfers: Transfers, apart: bool = False) -> None:
+        self._runs, self._apart = runs, apart
         self.parts = [int(records["block"][-1]) + 1 if len(records) else 1 for records in runs]
         """Parts of each request; 1 for a request without writes."""
         used = [i for i, records in enumerate(runs) if len(records)]
-        self.count = len(used)
-        bursts = [int(runs[i]["bursts"].sum()) for i in used]
-        self.bursts = sum(bursts)
-        self.first = transfers.register(np.array(bursts, np.int64)) if used else 0
-        self._block = dict(zip(used, range(self.first, self.first + len(used)), strict=True))
+        self.requests = len(used)
+        """Requests that have writes."""
+        blocks = [self.parts[i] if apart else 1 for i in used]
+        self.count = sum(blocks)
+        bursts = [parts_of(runs[i], self.parts[i]) if apart else [int(runs[i]["bursts"].sum())] for i in used]
+        self.bursts = sum(int(sum(each)) for each in bursts)
+        self.first = transfers.register(np.concatenate(bursts).astype(np.int64)) if used else 0
+        firsts = np.cumsum([self.first, *blocks[:-1]]).tolist()
+        self._block: dict[int, int] = dict(zip(used, firsts, strict=False))
 
     def __contains__(self, request: int) -> bool:
         return request in self._block
 
-    def block(self, request: int) -> int:
-        """The block of a request."""
-        return self._block[request]
+    def block(self, request: int, part: int = 0) -> int:
+        """The block of a request, or of a part of it."""
+        return self._block[request] + part * self._apart
 
     def of(self, request: int, part: int) -> NDArray[Any]:
-        """The runs of a part of a request, with the id of the request's block."""
+        """The runs of a part of a request, with the id of their block."""
         records = self._runs[request]
         low, high = np.searchsorted(records["block"], (part, part + 1))
         runs = records[low:high].copy()
-        runs["block"] = self._block[request]
+        runs["block"] = self.block(request, part)
         return runs
 
 

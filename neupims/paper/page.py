@@ -11,11 +11,12 @@ from pathlib import Path
 import pandas as pd
 
 from neupims.paper.claims import AGREES, BOTH, CLAIMS, COMMANDS, DUAL, NAIVE, PACKED, ROUND, Claim, Settings, added
+from neupims.paper.mechanisms import mechanism_lines
 from neupims.reports.figure import save_figure
 from neupims.reports.study import View
 from neupims.reports.study_figures import Drawing, energy_figure, grouped_figure, lines_figure
 
-SWEEPS = ("throughput", "ablation", "length", "parallelism", "assumptions", "design-space")
+SWEEPS = ("throughput", "ablation", "length", "parallelism", "assumptions", "design-space", "beyond")
 HEADING = "| what | paper | here | | source |"
 
 
@@ -161,4 +162,9 @@ ASSUMPTIONS: Sequence[tuple[str, Settings]] = (
     ),
 )
 
-LINES = {"ablation": ablation_lines, "assumptions": assumption_lines, "design-space": choice_lines}
+LINES = {
+    "ablation": ablation_lines,
+    "assumptions": assumption_lines,
+    "design-space": choice_lines,
+    "beyond": mechanism_lines,
+}

@@ -60,8 +60,9 @@ def test_all_engines_give_the_same_record(name: str, barriers: str, small: Model
 
 def test_all_engines_agree_on_split_requests_and_what_goes_beyond_the_paper(small: Model) -> None:
     beyond = ("pim.gwrite_overlap=true", "memory.controller.refresh_postpone=3", "pim.precharge_scope=all")
-    policy = ("policy.split_requests=64", "policy.stage_barriers=false", "memory.organization.channels=2")
-    system, batch = load_system("neupims", [*beyond, *policy]), tuple(Request(i, n) for i, n in enumerate((40, 150)))
+    policy = ("policy.split_requests=64", "policy.stage_barriers=false", "policy.attention_order=head")
+    system = load_system("neupims", [*beyond, *policy, "memory.organization.channels=2"])
+    batch = tuple(Request(i, n) for i, n in enumerate((40, 150)))
     engines: tuple[Engine, ...] = ("fast", "plain", "reference")
     fast, plain, reference = (simulate(system, small, batch, layers=1, engine=engine) for engine in engines)
     assert sum(fast.channel_tokens) == 190

@@ -96,7 +96,8 @@ def test_npu_pim_and_neupims_differ_as_the_paper_says() -> None:
 
 
 def test_plus_differs_in_the_choice_that_helps() -> None:
-    assert differing(load_system("neupims"), load_system("neupims-plus")) == {"pim.precharge_scope"}
+    beyond = {"pim.precharge_scope", "pim.gwrite_overlap", "policy.stage_barriers", "policy.split_requests"}
+    assert differing(load_system("neupims"), load_system("neupims-plus")) == beyond
 
 
 def test_the_authors_differ_in_their_switches() -> None:

@@ -87,7 +87,7 @@ def test_only_the_first_gwrite_of_attend_waits_for_the_scores() -> None:
 def test_gwrites_read_what_was_written(heads: int, group: int, lengths: list[int]) -> None:
     kv = cache(heads, *lengths, group=group)
     requests = np.arange(len(lengths))
-    owner, channel, bank, row, size = score_runs(kv, requests)
+    owner, _, channel, bank, row, size = score_runs(kv, requests)
     for request, (k, v) in enumerate(zip(logit(kv), attend(kv), strict=True)):
         mine = owner == request
         sources = v[v["kind"] == GWRITE]

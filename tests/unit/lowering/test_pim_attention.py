@@ -114,3 +114,13 @@ def test_a_split_request_has_a_program_for_each_part_and_one_output(
     assert [bursts(part.output) for part in work.requests] == [8, 0, 8]
     assert all({part.channel} == set(part.scores["channel"].tolist()) for part in work.requests)
     assert work.macs == 2 * 4 * 32 * 330
+
+
+def test_scores_and_gates_by_head(attend: Attend) -> None:
+    work = attend(PlacedStorage(), "policy.attention_order=head")
+    for request, length in zip(work.requests, LENGTHS, strict=True):
+        rows = -(-length // 128)
+        assert request.scores["block"].tolist() == [head for head in range(4) for _ in range(rows)]
+        gates = request.attend["gate"][request.attend["gate"] >= 0]
+        assert gates.tolist() == [0, 1, 2, 3]
+        assert request.attend["gate"][0] == 0

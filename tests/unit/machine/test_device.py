@@ -87,7 +87,7 @@ operators = st.lists(
 requests = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 200)), max_size=5)
 switches = st.fixed_dictionaries(
     {
-        "policy.attention_order": st.sampled_from(["barrier", "request"]),
+        "policy.attention_order": st.sampled_from(["barrier", "request", "head"]),
         "processor.prefetch": st.sampled_from(["stage", "operator"]),
         "processor.vector.counts": st.sampled_from(["elements", "published"]),
         "processor.arrays.folded": st.sampled_from(["true", "false"]),

@@ -179,3 +179,47 @@ def test_macs_are_counted_at_the_memory(new_memory: Make, system: Make, pim_work
     counts = result.stages[0].counts
     assert counts is not None
     assert np.array_equal(counts.macs, [0, (2 + 2) * 2 * 8, 0, 0])
+
+
+def by_head(pim_work: Make, *requests: tuple[int, int]) -> Any:
+    """Scores and attends of both heads apart: a GWRITE and a tile for each."""
+    work = pim_work(*requests)
+    made = [replace(request, scores=np.repeat(request.scores, 2), attend=apart(request)) for request in work.requests]
+    for request in made:
+        request.scores["block"] = [0, 1]
+    return replace(work, requests=tuple(made))
+
+
+def apart(request: Any) -> Any:
+    attend = np.concatenate([request.attend[:2], request.attend[:2]])
+    attend["groups"][1::2] = 1
+    attend["block"][[1, 3]] = attend["gate"][[0, 2]] = [0, 1]
+    return attend
+
+
+def test_a_head_attends_when_its_own_softmax_is_done(new_memory: Make, system: Make, pim_work: Make) -> None:
+    spec, memory, work = system("policy.attention_order=head"), new_memory(), by_head(pim_work, (0, 64))
+    result = run_plan(attention(work), spec, memory)
+    logits = WAY + GWRITE + 3 * GROUP + RESULT + WAY
+    scored = logits + softmax(spec, 64) + WAY + WRITE
+    gwrites = [cycle for cycle, *_, what in memory.log if what == "gwrite"]
+    assert gwrites[1:] == [scored, scored + GWRITE + GROUP]
+    assert result.iteration_ps == 1000 * (scored + 2 * (GWRITE + GROUP) + RESULT + WAY + WAY + WRITE + WAY)
+
+
+def test_request_order_waits_for_all_heads(new_memory: Make, system: Make, pim_work: Make) -> None:
+    times = []
+    for order in ("request", "head"):
+        work = by_head(pim_work, (0, 64))
+        if order == "request":
+            for request in work.requests:
+                request.scores["block"], request.attend["gate"][2] = 0, -1
+        times.append(run_plan(attention(work), system(f"policy.attention_order={order}"), new_memory()).iteration_ps)
+    behind_the_other_write = 2
+    assert times[0] - times[1] == 1000 * (GROUP + behind_the_other_write)
+
+
+def test_heads_of_several_requests_in_a_channel(new_memory: Make, system: Make, pim_work: Make) -> None:
+    work = by_head(pim_work, (0, 64), (0, 32), (1, 96))
+    result = run_plan(attention(work), system("policy.attention_order=head"), new_memory())
+    assert spans(result)["attend"].bytes_read == 3 * 2 * 64

@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from neupims.paper.claims import CLAIMS, Claim
+from neupims.paper.mechanisms import DEFAULTS as UNCHANGED
+from neupims.paper.mechanisms import MECHANISMS, SPLIT, mechanism_lines
 from neupims.paper.page import (
     ASSUMPTIONS,
     CHOICES,
@@ -82,6 +84,19 @@ def choices():
         }
 
 
+def mechanisms():
+    """Each is as many tenths faster as its number when serial, and half as much when interleaved."""
+    for model, (number, (_, changes)), (mode, batch) in product(
+        MODELS, enumerate((("", {}), *MECHANISMS)), (("off", 64), ("off", 256), ("on", 256))
+    ):
+        gain = number / 10 if mode == "off" else number / 20
+        split = {SPLIT: {**UNCHANGED, **changes}[SPLIT] or None}
+        yield {
+            **{"model": model, "batch": batch, "interleaving": mode, **UNCHANGED, **changes, **split},
+            "tokens_per_s": (1 + gain) * (1.0 if mode == "off" else 1.2),
+        }
+
+
 @pytest.fixture
 def frames():
     devices = [{"tp": tp, "pp": 8 // tp, "batch": 64, "seed": 0, "tokens_per_s": float(tp)} for tp in (8, 4, 2)]
@@ -91,7 +106,7 @@ def frames():
         for length in (64, 128)
     ]
     rows = {"throughput": throughput(), "ablation": ablation(), "length": lengths, "parallelism": devices}
-    rows |= {"assumptions": assumptions(), "design-space": choices()}
+    rows |= {"assumptions": assumptions(), "design-space": choices(), "beyond": mechanisms()}
     return {name: pd.DataFrame(rows[name]) for name in rows}
 
 
@@ -175,3 +190,13 @@ def test_choices_are_compared_in_each_mode_and_in_the_faster_one(frames):
     assert len(lines) == len(CHOICES)
     assert lines[0].endswith("| +10.0% | +0.0% | +0.0% | +0.0% |")
     assert lines[4].endswith("| +50.0% | +0.0% | +25.0% | -20.0% |")
+
+
+def test_mechanisms_are_compared_by_mode_and_batch_and_in_the_faster_mode(frames):
+    heading, _, *lines = mechanism_lines("beyond", frames["beyond"])
+    assert heading == (
+        "| mechanism | serial, 64 | serial, 256 | interleaved, 256 | faster of both, least to greatest |"
+    )
+    assert len(lines) == len(MECHANISMS)
+    assert lines[0].endswith("| +10.0% | +10.0% | +5.0% | +5.0% to +10.0% |")
+    assert lines[8].endswith("| +90.0% | +90.0% | +45.0% | +58.3% to +90.0% |")
