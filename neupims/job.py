@@ -11,7 +11,16 @@ from neupims.graph import Model, load_model
 from neupims.hardware.load import load_system
 from neupims.hardware.system import SystemSpec
 from neupims.lowering.decoder import read_decoder
-from neupims.request import DEFAULT_BATCH, DEFAULT_DATASET, Batch, Interleaving, JobSpec, Phase, Request
+from neupims.request import (
+    DEFAULT_BATCH,
+    DEFAULT_DATASET,
+    DEFAULT_SAMPLES,
+    Batch,
+    Interleaving,
+    JobSpec,
+    Phase,
+    Request,
+)
 from neupims.results.digest import digest
 from neupims.serving.datasets import steady_batch
 from neupims.serving.readers import read_requests
@@ -79,7 +88,7 @@ def load_job(spec: JobSpec) -> Job:
     if (conflict := spec.conflict()) is not None:
         raise RequestError(conflict)
     model = load_model(spec.model, spec.variant, options=dict(spec.options))
-    batch, source = _requests(spec)
+    batch, source = _requests(spec, default_batch(model))
     systems, notes = load_systems(spec.systems, spec.overrides)
     tp = spec.tp or default_tp(model)
     return Job(
@@ -148,11 +157,16 @@ def default_pp(model: Model, tp: int) -> int:
     return min(1 << max(0, wanted - 1).bit_length(), layers)
 
 
-def _requests(spec: JobSpec) -> tuple[Batch, str]:
+def default_batch(model: Model) -> int:
+    """Requests, or samples, of a batch if none are asked for."""
+    return model.architecture.batch or (DEFAULT_BATCH if model.passes == "decode" else DEFAULT_SAMPLES)
+
+
+def _requests(spec: JobSpec, usual: int) -> tuple[Batch, str]:
     if spec.requests is not None:
         batch = read_requests(spec.requests)
         return _first(batch, spec.batch, spec.requests), str(spec.requests)
-    size = spec.batch or DEFAULT_BATCH
+    size = spec.batch or usual
     if spec.length is not None:
         return tuple(Request(index, spec.length) for index in range(size)), f"{spec.length} tokens each"
     dataset, seed = spec.dataset or DEFAULT_DATASET, spec.seed or 0

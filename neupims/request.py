@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 DEFAULT_MODEL = "gpt3-30b"
-DEFAULT_BATCH = 256
+DEFAULT_BATCH, DEFAULT_SAMPLES = 256, 32
+"""Requests of an autoregressive model, and samples of any other."""
 DEFAULT_SYSTEMS = ("gpu-a100", "npu-only", "npu-pim", "neupims")
 DEFAULT_DATASET = "sharegpt"
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from neupims.request import DEFAULT_BATCH, DEFAULT_MODEL, JobSpec
+from neupims.request import DEFAULT_BATCH, DEFAULT_MODEL, DEFAULT_SAMPLES, JobSpec
 
 
 class Interleaving(StrEnum):
@@ -112,7 +112,11 @@ class JobOptions:
     ] = None
     batch: Annotated[
         int | None,
-        typer.Option(min=1, help="Number of requests.", show_default=f"{DEFAULT_BATCH}, or all of FILE"),
+        typer.Option(
+            min=1,
+            help="Number of requests.",
+            show_default=f"{DEFAULT_BATCH}, {DEFAULT_SAMPLES} samples, all of FILE",
+        ),
     ] = None
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the draw.", show_default="0")] = None
     overrides: Overrides = None

@@ -57,6 +57,8 @@ class Architecture:
     """What is simulated unless something else is asked for: a decode step, or one forward pass."""
     default: str | None = None
     """The variant that is taken if none is named."""
+    batch: int | None = None
+    """Samples of a batch if none are asked for; None leaves it to the caller."""
 
 
 def variant(name: str, **values: object) -> Callable[[Describe | Variants], Variants]:
@@ -74,13 +76,19 @@ def variant(name: str, **values: object) -> Callable[[Describe | Variants], Vari
 
 
 def architecture(
-    name: str, *, paper: str, family: str, passes: Phase = "decode", default: str | None = None
+    name: str,
+    *,
+    paper: str,
+    family: str,
+    passes: Phase = "decode",
+    default: str | None = None,
+    batch: int | None = None,
 ) -> Callable[[Describe | Variants], Architecture]:
     """Declare an architecture; `paper` is its title and, if it has one, its number: `A Title, arXiv:2005.14165`.
 
     `passes` is `decode` for autoregressive models, which also have a prefill, and `forward` for those that work in one
-    pass; `default` names the variant that is taken if none is asked for. The function below takes a `Tracer` and a
-    subclass of `Config`, and has a docstring.
+    pass; `default` names the variant that is taken if none is asked for, `batch` the usual number of samples. The
+    function below takes a `Tracer` and a subclass of `Config`, and has a docstring.
     """
     where = call_site()
 
@@ -98,6 +106,7 @@ def architecture(
             file=declared.describe.__code__.co_filename,
             passes=passes,
             default=_default(where, name, default, declared.table),
+            batch=batch,
         )
 
     return declare

@@ -4,11 +4,11 @@ from neupims.errors import ModelError
 from neupims.graph.graph import Graph
 from neupims.graph.tracing.freeze import freeze, seen_from
 from neupims.graph.verify import verify
-from neupims.graph.vocabulary.attention import Attention
 from neupims.graph.vocabulary.choice import Choice
 from neupims.graph.vocabulary.elementwise import Elementwise
 from neupims.graph.vocabulary.latent import Latent
 from neupims.graph.vocabulary.layers import Layers
+from neupims.graph.vocabulary.mixers import Mixers
 from neupims.graph.vocabulary.numeric import Numeric
 from neupims.graph.vocabulary.sequence import Sequence
 from neupims.graph.vocabulary.space import Space
@@ -16,7 +16,7 @@ from neupims.graph.vocabulary.structure import Structure
 from neupims.graph.vocabulary.training import Training
 
 
-class Tracer(Structure, Elementwise, Layers, Space, Attention, Latent, Choice, Sequence, Numeric, Training):
+class Tracer(Structure, Elementwise, Layers, Space, Latent, Mixers, Choice, Sequence, Numeric, Training):
     """Turns calls into operators; values know their shapes, and a wrong one is refused where it is made."""
 
     def finish(self, model: str) -> Graph:

@@ -38,6 +38,7 @@ class ForwardGnn(Config):
     family="graph",
     passes="forward",
     default="citeseer",
+    batch=1,
 )
 @variant("citeseer", nodes=4230, edges=10674, features=602, classes=6)
 @variant("cora_ml", nodes=2995, edges=16316, features=2879, classes=7)
@@ -46,6 +47,8 @@ class ForwardGnn(Config):
 @variant("github", nodes=37700, edges=578006, features=128, classes=2)
 def forwardgnn(net: Tracer, cfg: ForwardGnn) -> None:
     """Graph network whose layers are trained locally; classes are read off the similarity to their virtual nodes."""
+    if net.batch > 1:
+        raise net.error("input", "graph", f"one graph is trained at a time, not a batch of {net.batch}")
     train = cfg.nodes * cfg.train_percent // 100
     loops = 0 if cfg.conv == "sage" else cfg.nodes + cfg.classes
     edges = None if cfg.conv == "gcn_cached" else net.edges(cfg.edges + 2 * train + loops)

@@ -32,6 +32,7 @@ class BlockCoordinateDescent(Config):
     family="numeric",
     passes="forward",
     default="a",
+    batch=1,
 )
 @variant("a", loss="squares", features=10000)
 @variant("b", loss="logistic", features=10000)
