@@ -29,8 +29,8 @@ DEFAULT_TP: Mapping[str, int] = {"gpt3-7b": 4, "gpt3-13b": 4, "gpt3-30b": 8, "gp
 """Tensor-parallel degrees in the model files of the published simulator, except that it has 4 for GPT3-30B (with two
 pipeline stages): the weights and the KV cache of 256 requests do not fit on four devices of 32 GiB."""
 MOST_DEVICES = (1, 2, 4, 8)
-WEIGHTS_FOR_TP, WEIGHTS_OF_DEVICE = 4 << 30, 22 << 30
-"""Bytes of weights on one of the devices, of 32 GiB and more, that the shipped systems describe."""
+WEIGHTS_FOR_TP, BYTES_OF_DEVICE = 4 << 30, 22 << 30
+"""What one of the devices of the shipped systems, of 32 GiB and more, gets: of weights, and of weights and states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def load_job(spec: JobSpec) -> Job:
         model=model,
         batch=batch,
         tp=tp,
-        pp=spec.pp or default_pp(model, tp),
+        pp=spec.pp or default_pp(model, tp, batch, spec.phase),
         layers=spec.layers,
         periods=spec.periods,
         interleaving=spec.interleaving,
@@ -147,14 +147,17 @@ def default_tp(model: Model) -> int:
     return next((tp for tp in dividing if graph.weight_bytes <= tp * WEIGHTS_FOR_TP), dividing[-1])
 
 
-def default_pp(model: Model, tp: int) -> int:
-    """Pipeline stages that leave each device no more than WEIGHTS_OF_DEVICE; one for the models of the paper."""
+def default_pp(model: Model, tp: int, batch: Batch, phase: Phase | None = None) -> int:
+    """Pipeline stages that leave each device no more than BYTES_OF_DEVICE of weights and states.
+
+    One for the models of the paper, and never more than layers or requests.
+    """
     if model.name in DEFAULT_TP:
         return 1
-    graph = model.trace((1,))
+    graph = model.trace([request.length for request in batch], phase)
     layers = max((block.count for block in graph.blocks), default=1)
-    wanted = -(-graph.weight_bytes // (tp * WEIGHTS_OF_DEVICE))
-    return min(1 << max(0, wanted - 1).bit_length(), layers)
+    wanted = -(-(graph.weight_bytes + graph.state_bytes) // (tp * BYTES_OF_DEVICE))
+    return min(1 << max(0, wanted - 1).bit_length(), layers, len(batch))
 
 
 def default_batch(model: Model) -> int:
