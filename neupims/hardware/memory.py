@@ -106,7 +106,7 @@ class Controller(Spec):
     answered with the earlier one and needs no command of its own."""
     refresh: Literal["rank_staggered", "off"] = "rank_staggered"
     refresh_postpone: NonNegativeInt = 0
-    """Refreshes, over all ranks, that may be due before a channel stops for them; then it catches up with all."""
+    """Refreshes, over all ranks, that may be due before a channel with PIM work stops for them; then it catches up."""
 
 
 class DramEnergy(Spec):

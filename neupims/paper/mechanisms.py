@@ -33,8 +33,8 @@ MECHANISMS: Sequence[tuple[str, Settings]] = (
     ("one PIM_PRE closes all banks", {"pim.precharge_scope": "all"}),
     ("rows of the next tile open during PIM_GWRITE", {"pim.gwrite_overlap": True}),
     ("up to seven refreshes wait", {"memory.controller.refresh_postpone": 7}),
-    ("neupims-plus: no barriers, split contexts, PIM_PRE of all banks, PIM_GWRITE overlapped", TOGETHER),
-    ("the same, and up to seven refreshes wait", {**TOGETHER, "memory.controller.refresh_postpone": 7}),
+    ("no barriers, split contexts, PIM_PRE of all banks and PIM_GWRITE overlapped", TOGETHER),
+    ("the same, and up to seven refreshes wait: `neupims-plus`", {**TOGETHER, "memory.controller.refresh_postpone": 7}),
 )
 
 

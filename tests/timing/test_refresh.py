@@ -1,5 +1,6 @@
 """Refreshes that wait for each other: how many, when all of them come, and what PIM gains."""
 
+import numpy as np
 import pytest
 
 from neupims.errors import ConfigError
@@ -21,8 +22,12 @@ def of_kind(trace, command):
 
 @ENGINES
 @pytest.mark.parametrize("number", [0, 1, 2, 3])
-def test_an_idle_channel_catches_up_with_all_that_are_due(dram, engine, number):
+def test_a_channel_with_pim_work_catches_up_with_all_that_are_due(dram, engine, number):
+    """The work waits for a block that never completes."""
     memory = postponing(dram, number).build(engine)
+    waiting = dram.program(dram.gwrite())
+    waiting["gate"] = memory.blocks(np.ones(1, np.int64))
+    memory.submit_pim(waiting)
     memory.advance(4 * TICK + 2 * RFC)
     refreshes = of_kind(memory.trace(), Command.REF)
     rounds = {
@@ -32,6 +37,18 @@ def test_an_idle_channel_catches_up_with_all_that_are_due(dram, engine, number):
         3: [(4 * TICK, 0), (4 * TICK + 1, 1), (4 * TICK + RFC, 0), (4 * TICK + RFC + 1, 1)],
     }
     assert list(zip(refreshes["cycle"].tolist(), (refreshes["bank"] // 16).tolist(), strict=True)) == rounds[number]
+
+
+@ENGINES
+def test_without_pim_work_nothing_waits(dram, engine):
+    memory = postponing(dram, 7).build(engine)
+    memory.advance(3 * TICK)
+    assert of_kind(memory.trace(), Command.REF)["cycle"].tolist() == [TICK, 2 * TICK]
+
+
+def test_reads_alone_are_as_fast_as_without_postponing(dram):
+    runs = dram.sequential(20_000)
+    assert dram.makespan(postponing(dram, 7), runs) == dram.makespan(postponing(dram, 0), runs)
 
 
 @pytest.mark.parametrize("system", ["neupims", "npu-pim"])

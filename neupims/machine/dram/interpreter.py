@@ -211,7 +211,9 @@ class Channel:
     def _refresh_step(self) -> bool:
         """Close the rank that is due, bank by bank, then refresh it; True when a command issued."""
         state = self.state
-        state.catching_up |= len(state.refreshes) > self.memory.controller.refresh_postpone
+        pim_waits = state.pim_commands or state.pim_waiting or self.pim_port.waiting
+        most = self.memory.controller.refresh_postpone if pim_waits else 0
+        state.catching_up |= len(state.refreshes) > most
         if not state.catching_up or self._refresh_waits_for_tile():
             return False
         state.in_refresh = True

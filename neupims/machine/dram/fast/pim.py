@@ -70,7 +70,7 @@ def open_memory_row(k: Ints, x: Ints, bank: int, row: int) -> int:
 def refresh_step(k: Ints, x: Ints) -> bool:
     """Close the rank that is due, bank by bank, then refresh it; True when a command issued."""
     if x[at.S_CATCHING_UP] == 0:
-        if x[at.S_REFRESHES] <= k[at.P_POSTPONE]:
+        if x[at.S_REFRESHES] == 0 or (x[at.S_REFRESHES] <= k[at.P_POSTPONE] and _pim_waits(k, x)):
             return False
         x[at.S_CATCHING_UP] = 1
     if x[at.S_IN_REFRESH] == 0:
@@ -97,6 +97,13 @@ def refresh_step(k: Ints, x: Ints) -> bool:
             return True
     x[at.S_REFRESH_WAKE] = wake
     return False
+
+
+@compiled
+def _pim_waits(k: Ints, x: Ints) -> bool:
+    """Whether there is PIM work for which refreshes may be postponed."""
+    waiting = x[at.S_READS] if k[at.P_BLOCKED] else x[at.S_PIM_WAITING]
+    return x[at.S_COMMANDS] + waiting + x[at.S_PROG_N] - x[at.S_PROG_HEAD] > 0
 
 
 @compiled
