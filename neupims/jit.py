@@ -53,12 +53,24 @@ def cache_folder(sources: Path) -> Path:
 
 def compiled(function: Function) -> Function:
     """Compile `function` at its first call, without a run-time for objects: compiled code only sees arrays."""
+    return _compiled(function, inlined=False)
+
+
+def inlined(function: Function) -> Function:
+    """The same for what is to become a part of each compiled function that calls it, at whatever size.
+
+    Calls are dear: arguments, result and status go through memory, and the code lies far apart.
+    """
+    return _compiled(function, inlined=True)
+
+
+def _compiled(function: Function, inlined: bool) -> Function:
     settings: Any = config
     njit: Any = numba.njit
     folder = cache_folder(Path(function.__code__.co_filename).parent)
     before, settings.CACHE_DIR = settings.CACHE_DIR, str(folder)
     try:
-        return njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)
+        return njit(cache=True, nogil=True, error_model="numpy", _nrt=False, forceinline=inlined)(function)
     finally:
         settings.CACHE_DIR = before
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neupims.jit import Array, Ints, Narrow, compiled, lowest_bit, pointer
+from neupims.jit import Array, Ints, Narrow, compiled, inlined, lowest_bit, pointer
 
 INFO_BITS = 5
 LEAST_PLACES = 8
@@ -64,7 +64,7 @@ def list_runs(
     return done
 
 
-@compiled
+@inlined
 def _linear(burst: int, columns: int, stride: int) -> int:
     """The number of a burst if the columns of a row followed each other."""
     above, lane = _divided(burst, stride)
@@ -72,7 +72,7 @@ def _linear(burst: int, columns: int, stride: int) -> int:
     return (high * stride + lane) * columns + column
 
 
-@compiled
+@inlined
 def _divided(value: int, by: int) -> tuple[int, int]:
     """Quotient and remainder; most sizes are powers of two, for which no division is needed."""
     if by & (by - 1) == 0:
@@ -80,7 +80,7 @@ def _divided(value: int, by: int) -> tuple[int, int]:
     return value // by, value % by
 
 
-@compiled
+@inlined
 def _mixed(address: int) -> int:
     x = np.uint64(address)
     x = (x ^ (x >> HALF)) * FIRST_FACTOR
@@ -88,7 +88,7 @@ def _mixed(address: int) -> int:
     return np.int64((x ^ (x >> HALF)) & USED)  # type: ignore[return-value]
 
 
-@compiled
+@inlined
 def _split(burst: int, fields: Array, run: Any) -> None:
     channel = row = column = bank = 0
     for field in range(len(fields)):
@@ -102,7 +102,7 @@ def _split(burst: int, fields: Array, run: Any) -> None:
     run["bursts"], run["feeds_pim"] = 1, 0
 
 
-@compiled
+@inlined
 def _fill(info: Ints, entry: Ints, state: Ints, out: Ints, hashes: Ints, count: int) -> None:
     """Put in the entries 0 to `count` - 1, and write to `out` in which order they are listed."""
     _clear(info, state, LEAST_PLACES)
@@ -116,14 +116,14 @@ def _fill(info: Ints, entry: Ints, state: Ints, out: Ints, hashes: Ints, count: 
     _list(info, entry, state, out)
 
 
-@compiled
+@inlined
 def _clear(info: Ints, state: Ints, size: int) -> None:
     for place in range(2 * size + FULL):
         info[place] = 0
     state[SIZE], state[STEP], state[DROPPED], state[FAR] = size, 1 << INFO_BITS, 0, 0
 
 
-@compiled
+@inlined
 def _list(info: Ints, entry: Ints, state: Ints, out: Ints) -> None:
     n = 0
     for place in range(2 * state[SIZE] + FULL):
@@ -132,7 +132,7 @@ def _list(info: Ints, entry: Ints, state: Ints, out: Ints) -> None:
             n += 1
 
 
-@compiled
+@inlined
 def _put(info: Ints, entry: Ints, state: Ints, new: int, value: int) -> None:
     """Put in an entry behind those with an info byte that is not less; what is in its place moves up."""
     if state[FAR]:
@@ -151,7 +151,7 @@ def _put(info: Ints, entry: Ints, state: Ints, new: int, value: int) -> None:
         byte, new, place = there + step, before, place + 1
 
 
-@compiled
+@inlined
 def _drop_bit(info: Ints, state: Ints) -> None:
     """An entry is far from its home place: the table drops the lowest of the further bits, for those to come."""
     for place in range(2 * state[SIZE] + FULL):

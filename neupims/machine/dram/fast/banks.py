@@ -1,13 +1,13 @@
 """Which bank queue issues a memory command: round robin, the first that is ready; see `machine.dram.memory_arbiter`."""
 
-from neupims.jit import Ints, compiled, lowest_bit
+from neupims.jit import Ints, inlined, lowest_bit
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.duplicates import ring
 from neupims.machine.dram.fast.gates import window
 from neupims.machine.dram.fast.memory import serve
 
 
-@compiled
+@inlined
 def memory_step(k: Ints, x: Ints, b: Ints) -> None:
     """Issue the first command that is ready, starting behind the bank that was served last."""
     if x[at.S_QUEUED] == 0 or x[at.S_CYCLE] < x[at.S_MEMORY_WAKE]:
@@ -15,13 +15,13 @@ def memory_step(k: Ints, x: Ints, b: Ints) -> None:
     if x[at.S_CYCLE] >= x[at.S_OWN_WAKE]:
         _wake(k, x)
     x[at.S_MEMORY_WAKE] = x[at.S_OWN_WAKE]
-    words, first = k[at.O_WORDS], x[at.S_POINTER] // at.WORD
+    words, first, banks, rest = k[at.O_WORDS], x[at.S_POINTER] // at.WORD, 0, 0
     upto = (2 << x[at.S_POINTER] % at.WORD) - 1
     for turn in range(words + 1):
         word = ring(first + turn, words) if turn < words else first
-        banks = _ready(k, x, word)
-        if word == first:
-            banks &= ~upto if turn == 0 else upto
+        banks = rest if turn == words else _ready(k, x, word)
+        if turn == 0:
+            banks, rest = banks & ~upto, banks & upto
         while banks:
             bank = word * at.WORD + lowest_bit(banks)
             if not _kept_out(k, x, bank) and _try(k, x, b, bank):
@@ -30,23 +30,21 @@ def memory_step(k: Ints, x: Ints, b: Ints) -> None:
             banks &= banks - 1
 
 
-@compiled
+@inlined
 def _wake(k: Ints, x: Ints) -> None:
     """Note which banks are past their wake-up cycle, and when the next one will be."""
-    cycle, own = x[at.S_CYCLE], at.FAR
+    cycle, own, wakes = x[at.S_CYCLE], at.FAR, k[at.O_BANK_WAKE]
     for word in range(k[at.O_WORDS]):
         awake, first = 0, word * at.WORD
         for bank in range(first, min(first + at.WORD, k[at.P_BANKS])):
-            wake = x[k[at.O_BANK_WAKE] + bank]
-            if wake <= cycle:
-                awake |= 1 << (bank - first)
-            else:
-                own = min(own, wake)
+            wake = x[wakes + bank]
+            awake |= int(wake <= cycle) << (bank - first)
+            own = min(own, wake if wake > cycle else at.FAR)
         x[k[at.O_AWAKE] + word] = awake
     x[at.S_OWN_WAKE] = own
 
 
-@compiled
+@inlined
 def _ready(k: Ints, x: Ints, word: int) -> int:
     """Banks of a word that are awake, without those that wait for a command that channel or rank hold up."""
     banks, cycle = x[k[at.O_AWAKE] + word], x[at.S_CYCLE]
@@ -65,7 +63,7 @@ def _ready(k: Ints, x: Ints, word: int) -> int:
     return banks
 
 
-@compiled
+@inlined
 def _try(k: Ints, x: Ints, b: Ints, bank: int) -> bool:
     """Issue a command of a bank queue, or note when it may."""
     gate = serve(k, x, b, bank) if x[k[at.O_QUEUE_N] + bank] else at.FAR
@@ -84,7 +82,7 @@ def _try(k: Ints, x: Ints, b: Ints, bank: int) -> bool:
     return False
 
 
-@compiled
+@inlined
 def _kept_out(k: Ints, x: Ints, bank: int) -> bool:
     """Whether a GWRITE or a refresh has the bank for itself."""
     if x[at.S_GWRITING] and x[at.S_GWRITE_BANK] == bank:

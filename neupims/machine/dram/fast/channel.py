@@ -1,6 +1,6 @@
 """The cycle of a channel, and the cycles in which nothing can happen, which are skipped."""
 
-from neupims.jit import Array, Ints, Narrow, compiled, pointer
+from neupims.jit import Array, Ints, Narrow, compiled, inlined, pointer
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.banks import memory_step
 from neupims.machine.dram.fast.gates import complete, look_again
@@ -37,7 +37,7 @@ def advance(
             _run(constants, pointer(channels[c]), blocks, *queues, stop)
 
 
-@compiled
+@inlined
 def _run(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints, until: int) -> None:
     while x[at.S_CYCLE] < until:
         _tick(k, x, b, npu, side, program)
@@ -45,7 +45,7 @@ def _run(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints, until:
             _skip(k, x, b, program, until)
 
 
-@compiled
+@inlined
 def _tick(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> None:
     x[at.S_ACTIVE] = 0
     accept(k, x, b, npu, side, program)
@@ -61,7 +61,7 @@ def _tick(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> No
     x[at.S_CYCLE] += 1
 
 
-@compiled
+@inlined
 def _retire(k: Ints, x: Ints, b: Ints) -> None:
     if k[at.P_TRACK_RETURNS]:
         while x[at.S_RET] and x[k[at.O_RETURNS] + x[at.S_RET_HEAD]] <= x[at.S_CYCLE]:
@@ -85,13 +85,13 @@ def _retire(k: Ints, x: Ints, b: Ints) -> None:
         look_again(k, x)
 
 
-@compiled
+@inlined
 def _queue_response(k: Ints, x: Ints, block: int) -> None:
     x[k[at.O_BACKLOG] + ring(x[at.S_BACKLOG_HEAD] + x[at.S_BACKLOG], k[at.P_BACKLOG])] = block
     x[at.S_BACKLOG] += 1
 
 
-@compiled
+@inlined
 def _respond(k: Ints, x: Ints, b: Ints) -> None:
     """Answers leave in order, so many in a cycle."""
     for _ in range(min(k[at.P_RESPONSES], x[at.S_BACKLOG])):
@@ -101,7 +101,7 @@ def _respond(k: Ints, x: Ints, b: Ints) -> None:
     x[at.S_ACTIVE] = 1
 
 
-@compiled
+@inlined
 def _skip(k: Ints, x: Ints, b: Ints, program: Ints, until: int) -> None:
     """Nothing happened: go to the next cycle in which something can."""
     cycle = x[at.S_CYCLE]
@@ -113,7 +113,7 @@ def _skip(k: Ints, x: Ints, b: Ints, program: Ints, until: int) -> None:
         x[at.S_CYCLE] = wake
 
 
-@compiled
+@inlined
 def _next_event(k: Ints, x: Ints) -> int:
     """When a refresh is due, a GWRITE ends or a request is answered."""
     wake = x[at.S_NEXT_TICK]
@@ -128,7 +128,7 @@ def _next_event(k: Ints, x: Ints) -> int:
     return wake
 
 
-@compiled
+@inlined
 def _next_instruction(k: Ints, x: Ints, b: Ints, program: Ints, cycle: int) -> int:
     """When the next PIM instruction may be handed over, as far as its gate and the rate go."""
     gate = program[x[at.S_PROG_HEAD] * at.INSTRUCTION_FIELDS + at.I_GATE]
@@ -141,7 +141,7 @@ def _next_instruction(k: Ints, x: Ints, b: Ints, program: Ints, cycle: int) -> i
     return cycle if k[at.P_RATE_NUM] < k[at.P_RATE_DEN] else at.FAR
 
 
-@compiled
+@inlined
 def _next_command(k: Ints, x: Ints) -> int:
     """When the next PIM or memory command may issue."""
     pim = k[at.P_DUAL] + k[at.P_BLOCKED] > 0 and x[at.S_SKIP_PIM] == 0

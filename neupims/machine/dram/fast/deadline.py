@@ -1,11 +1,11 @@
 """Estimates before a refresh; see `machine.dram.deadline`. All return lengths in cycles."""
 
-from neupims.jit import Ints, compiled
+from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.gates import at_bank, at_channel, at_group
 
 
-@compiled
+@inlined
 def gwrite_estimate(k: Ints, x: Ints, bank: int, row: int) -> int:
     """Length of a GWRITE that starts now."""
     cycle, open_row = x[at.S_CYCLE], x[k[at.O_MEMORY_ROW] + bank]
@@ -20,7 +20,7 @@ def gwrite_estimate(k: Ints, x: Ints, bank: int, row: int) -> int:
     return opened + k[at.P_RCD] + k[at.P_GWRITE] - cycle
 
 
-@compiled
+@inlined
 def tile_estimate(k: Ints, x: Ints, row: int, groups: int, macs: int) -> int:
     """Length of a tile whose header is at the head now."""
     if k[at.P_EXACT] == 0:
@@ -30,7 +30,7 @@ def tile_estimate(k: Ints, x: Ints, row: int, groups: int, macs: int) -> int:
     return x[at.S_TILE_END] - x[at.S_CYCLE]
 
 
-@compiled
+@inlined
 def closed_in_line(k: Ints, x: Ints, bank: int, row: int) -> None:
     """The row of `bank` was closed for a tile on `row`: if others of its rank follow, the tile's estimated end stays.
 
@@ -44,7 +44,7 @@ def closed_in_line(k: Ints, x: Ints, bank: int, row: int) -> None:
         x[at.S_END_HOLDS] = x[at.S_CYCLE] + 1
 
 
-@compiled
+@inlined
 def _published_tile(k: Ints, x: Ints, row: int, groups: int, macs: int) -> int:
     stale, cold, per = 0, 0, k[at.P_PER_GROUP]
     for group in range(k[at.P_GROUPS]):
@@ -62,7 +62,7 @@ def _published_tile(k: Ints, x: Ints, row: int, groups: int, macs: int) -> int:
     return stale * k[at.P_RTP] + opening + k[at.P_CCDO] * max(steps, 6) + k[at.P_CCDR] * (reads - 1)
 
 
-@compiled
+@inlined
 def _power_of_two_down(value: int) -> int:
     power = 1
     while power * 2 <= value:
@@ -70,7 +70,7 @@ def _power_of_two_down(value: int) -> int:
     return power
 
 
-@compiled
+@inlined
 def _exact_end(k: Ints, x: Ints, row: int, groups: int, macs: int) -> int:
     header = _header_cycle(k, x, row)
     last = header
@@ -87,7 +87,7 @@ def _exact_end(k: Ints, x: Ints, row: int, groups: int, macs: int) -> int:
     return last + groups * k[at.P_MAC] * (max(macs, k[at.P_TREE]) + 1)
 
 
-@compiled
+@inlined
 def _has_stale(k: Ints, x: Ints, row: int, rank: int) -> bool:
     for bank in range(rank * k[at.P_PER_RANK], (rank + 1) * k[at.P_PER_RANK]):
         if is_stale(k, x, bank, row):
@@ -95,7 +95,7 @@ def _has_stale(k: Ints, x: Ints, row: int, rank: int) -> bool:
     return False
 
 
-@compiled
+@inlined
 def is_stale(k: Ints, x: Ints, bank: int, row: int) -> bool:
     """Whether a bank has to be closed before a tile on `row`."""
     open_row = x[k[at.O_PIM_ROW] + bank]
@@ -112,7 +112,7 @@ def is_stale(k: Ints, x: Ints, bank: int, row: int) -> bool:
     return False
 
 
-@compiled
+@inlined
 def _cold(k: Ints, x: Ints, group: int, row: int) -> bool:
     for bank in range(group * k[at.P_PER_GROUP], (group + 1) * k[at.P_PER_GROUP]):
         if x[k[at.O_PIM_ROW] + bank] != row or is_stale(k, x, bank, row):
@@ -120,7 +120,7 @@ def _cold(k: Ints, x: Ints, group: int, row: int) -> bool:
     return False
 
 
-@compiled
+@inlined
 def _header_cycle(k: Ints, x: Ints, row: int) -> int:
     """First cycle of the header once all stale rows are closed."""
     cycle, close, per = x[at.S_CYCLE], at.PIM_PRE if k[at.P_DUAL] else at.PRE, closes(k)
@@ -139,7 +139,7 @@ def _header_cycle(k: Ints, x: Ints, row: int) -> int:
     return cycle if commands == 0 else max(cycle, legal) + commands
 
 
-@compiled
+@inlined
 def closes(k: Ints) -> int:
     """Banks that one PIM_PRE closes."""
     scope = k[at.P_SCOPE]

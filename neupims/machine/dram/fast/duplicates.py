@@ -1,35 +1,35 @@
 """Accesses of one address: where they wait, and which of them share a command; see `machine.dram.interpreter`."""
 
-from neupims.jit import Ints, compiled
+from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
 
 
-@compiled
+@inlined
 def ring(place: int, size: int) -> int:
     """A place that is at most once round."""
     return place - size if place >= size else place
 
 
-@compiled
+@inlined
 def read_at(k: Ints, x: Ints, i: int) -> int:
     """Where the i-th transaction of the read queue is."""
     place = ring(x[at.S_READ_HEAD] + i, k[at.P_READ_QUEUE])
     return k[at.O_READS] + x[k[at.O_READ_ORDER] + place] * at.FIELDS
 
 
-@compiled
+@inlined
 def _queue_at(k: Ints, x: Ints, bank: int, place: int) -> int:
     size = k[at.P_BANK_QUEUE]
     return k[at.O_QUEUE] + bank * size + ring(x[k[at.O_QUEUE_HEAD] + bank] + place, size)
 
 
-@compiled
+@inlined
 def command_at(k: Ints, x: Ints, bank: int, place: int) -> int:
     """The command at a place of a bank queue: (address << 2) | feeds << 1 | write."""
     return x[_queue_at(k, x, bank, place)]
 
 
-@compiled
+@inlined
 def queued_at(k: Ints, x: Ints, bank: int, address: int, write: int, places: int) -> int:
     """Where among the first `places` commands of a bank queue a read (write) of an address is, or NONE."""
     for place in range(places):
@@ -39,20 +39,20 @@ def queued_at(k: Ints, x: Ints, bank: int, address: int, write: int, places: int
     return at.NONE
 
 
-@compiled
+@inlined
 def filtered(k: Ints, bank: int, address: int) -> int:
     """Where the accesses with the hash of an address are counted; 0 there: none of it waits."""
     return k[at.O_FILTER] + (((address >> 16) * 512 + bank * 16 + (address & 0xFFFF)) & (at.FILTER - 1))
 
 
-@compiled
+@inlined
 def feed(k: Ints, x: Ints, row: int, writes: int) -> None:
     """So many writes more (less, if negative) that feed PIM wait for a row."""
     x[at.S_FEEDS] += writes
     x[k[at.O_FED_ROWS] + (row & (at.FED_ROWS - 1))] += writes
 
 
-@compiled
+@inlined
 def _buffered_write(k: Ints, x: Ints, bank: int, address: int) -> int:
     """Place in the write buffer, or NONE."""
     for i in range(x[at.S_WRITES]):
@@ -62,14 +62,14 @@ def _buffered_write(k: Ints, x: Ints, bank: int, address: int) -> int:
     return at.NONE
 
 
-@compiled
+@inlined
 def _queued_write(k: Ints, x: Ints, bank: int, address: int) -> int:
     if x[k[at.O_QUEUE_WRITES] + bank] == 0:
         return at.NONE
     return queued_at(k, x, bank, address, 1, x[k[at.O_QUEUE_N] + bank])
 
 
-@compiled
+@inlined
 def write_waits(k: Ints, x: Ints, bank: int, address: int) -> bool:
     """Whether an address is waiting to be written."""
     if x[filtered(k, bank, address)] == 0:
@@ -77,7 +77,7 @@ def write_waits(k: Ints, x: Ints, bank: int, address: int) -> bool:
     return _buffered_write(k, x, bank, address) >= 0 or _queued_write(k, x, bank, address) >= 0
 
 
-@compiled
+@inlined
 def _read_waits(k: Ints, x: Ints, bank: int, address: int) -> bool:
     if x[k[at.O_READ_WAITS] + bank] > 0:
         for i in range(x[at.S_READS]):
@@ -87,7 +87,7 @@ def _read_waits(k: Ints, x: Ints, bank: int, address: int) -> bool:
     return queued_at(k, x, bank, address, 0, x[k[at.O_QUEUE_N] + bank]) >= 0
 
 
-@compiled
+@inlined
 def merges_write(k: Ints, x: Ints, bank: int, address: int, feeds: int) -> bool:
     """Whether a write needs no command of its own; if it feeds PIM, so does the one that waits."""
     if k[at.P_MERGE] == 0 or x[filtered(k, bank, address)] == 0:
@@ -109,7 +109,7 @@ def merges_write(k: Ints, x: Ints, bank: int, address: int, feeds: int) -> bool:
     return True
 
 
-@compiled
+@inlined
 def merges_read(k: Ints, x: Ints, bank: int, address: int, block: int) -> bool:
     """Whether a read needs no command of its own; if so, it is kept to be answered with the one that waits."""
     if k[at.P_MERGE] == 0 or x[filtered(k, bank, address)] == 0 or not _read_waits(k, x, bank, address):
@@ -120,7 +120,7 @@ def merges_read(k: Ints, x: Ints, bank: int, address: int, block: int) -> bool:
     return True
 
 
-@compiled
+@inlined
 def next_merged(k: Ints, x: Ints, bank: int, address: int) -> int:
     """Take one read that waits for the data of an address out of the merged ones: its block, or NONE - 1."""
     for i in range(x[at.S_MERGED]):

@@ -1,6 +1,6 @@
 """Rules at work in the compiled engine; see `machine.dram.gates`."""
 
-from neupims.jit import Ints, compiled
+from neupims.jit import Ints, compiled, inlined
 from neupims.machine.dram.fast import layout as at
 
 BANK, GROUP, RANK, OTHER_RANKS, CHANNEL = range(5)
@@ -41,20 +41,20 @@ def record(k: Ints, x: Ints, command: int, bank: int, cycle: int, n: int) -> Non
             _activated(k, x, rank, cycle)
 
 
-@compiled
+@inlined
 def _push(x: Ints, place: int, gate: int) -> None:
     if gate > x[place]:
         x[place] = gate
 
 
-@compiled
+@inlined
 def _activated(k: Ints, x: Ints, rank: int, cycle: int) -> None:
     n = x[k[at.O_ACTS_N] + rank]
     x[k[at.O_ACTS] + rank * 4 + (n & 3)] = cycle
     x[k[at.O_ACTS_N] + rank] = n + 1
 
 
-@compiled
+@inlined
 def after_dark(x: Ints, command: int, cycle: int) -> int:
     """The first cycle from `cycle` on in which `command` is not kept out."""
     if x[at.DARK_FROM + command] <= cycle <= x[at.DARK_TO + command]:
@@ -62,7 +62,7 @@ def after_dark(x: Ints, command: int, cycle: int) -> int:
     return cycle
 
 
-@compiled
+@inlined
 def window(k: Ints, x: Ints, rank: int, weight: int) -> int:
     """Earliest cycle at which tFAW allows `weight` more activations."""
     n = x[k[at.O_ACTS_N] + rank]
@@ -71,7 +71,7 @@ def window(k: Ints, x: Ints, rank: int, weight: int) -> int:
     return x[k[at.O_ACTS] + rank * 4 + ((n + weight - 5) & 3)] + k[at.P_FAW]
 
 
-@compiled
+@inlined
 def at_bank(k: Ints, x: Ints, command: int, bank: int) -> int:
     """Earliest cycle of a command to one bank."""
     gate = max(x[at.CHANNEL_GATE + command], x[k[k[at.O_RANK_ROW] + bank] + command])
@@ -82,7 +82,7 @@ def at_bank(k: Ints, x: Ints, command: int, bank: int) -> int:
     return gate
 
 
-@compiled
+@inlined
 def at_group(k: Ints, x: Ints, group: int, closed_only: bool) -> int:
     """Earliest cycle of a PIM_ACT; published: the first closed bank that is ready is enough."""
     per, complete_rows = k[at.P_PER_GROUP], k[at.P_COMPLETE_ROWS]
@@ -100,7 +100,7 @@ def at_group(k: Ints, x: Ints, group: int, closed_only: bool) -> int:
     return max(gate, narrow)
 
 
-@compiled
+@inlined
 def at_rank(k: Ints, x: Ints, rank: int) -> int:
     """Earliest cycle of a REF."""
     gate = max(x[at.CHANNEL_GATE + at.REF], x[k[at.O_RANK_GATE] + rank * at.KINDS + at.REF])
@@ -110,7 +110,7 @@ def at_rank(k: Ints, x: Ints, rank: int) -> int:
     return gate
 
 
-@compiled
+@inlined
 def at_channel(k: Ints, x: Ints, command: int) -> int:
     """Earliest cycle of a command to all banks."""
     gate = x[at.CHANNEL_GATE + command]
@@ -119,7 +119,7 @@ def at_channel(k: Ints, x: Ints, command: int) -> int:
     return gate
 
 
-@compiled
+@inlined
 def close_gate(k: Ints, x: Ints, command: int, first: int, count: int) -> int:
     """Earliest cycle at which one PIM_PRE closes `count` banks from `first` on."""
     if count == 1:
@@ -133,7 +133,7 @@ def close_gate(k: Ints, x: Ints, command: int, first: int, count: int) -> int:
     return max(gate, x[at.CHANNEL_GATE + command])
 
 
-@compiled
+@inlined
 def issue(k: Ints, x: Ints, command: int, bank: int, row: int, n: int) -> None:
     """Issue a command in this cycle: its gates, the counts and the trace."""
     record(k, x, command, max(bank, 0), x[at.S_CYCLE], n)
@@ -158,7 +158,7 @@ def note(k: Ints, x: Ints, command: int, bank: int, row: int, n: int) -> None:
         x[at.S_TRACED] += 1
 
 
-@compiled
+@inlined
 def _wake_enabled(k: Ints, x: Ints, command: int, bank: int) -> None:
     """Forget when those bank queues could issue to which `command` may give a chance: never by its gates."""
     if command <= at.WR or (command == at.PIM_PRE and k[at.P_SCOPE] == at.SCOPE_BANK):
@@ -174,7 +174,7 @@ def _wake_enabled(k: Ints, x: Ints, command: int, bank: int) -> None:
             look_again(k, x)  # activations that would have pushed back its own are free
 
 
-@compiled
+@inlined
 def _lets_nothing_move(k: Ints, x: Ints, bank: int) -> bool:
     """Whether the place that a RD leaves in its bank's queue is of use to no transaction that waits."""
     return x[k[at.O_READ_WAITS] + bank] == 0 and x[at.S_DRAINING] == 0 and x[at.S_QUEUED] > 1
@@ -193,7 +193,7 @@ def look_again(k: Ints, x: Ints) -> None:
     x[at.S_OWN_WAKE] = at.FAR
 
 
-@compiled
+@inlined
 def wake_up(k: Ints, x: Ints, bank: int) -> None:
     """Forget when a bank queue could issue."""
     word, bit = bank // at.WORD, 1 << bank % at.WORD
@@ -203,7 +203,7 @@ def wake_up(k: Ints, x: Ints, bank: int) -> None:
         x[place] &= ~bit
 
 
-@compiled
+@inlined
 def complete(x: Ints, b: Ints, block: int, cycle: int) -> None:
     """One part of a block is complete at `cycle`, in each channel that this one stands for."""
     if block < 0:
@@ -216,7 +216,7 @@ def complete(x: Ints, b: Ints, block: int, cycle: int) -> None:
         b[at.B_FINISHED] += 1
 
 
-@compiled
+@inlined
 def all_closed(k: Ints, x: Ints, first: int, count: int) -> bool:
     """Whether `count` banks have no row open in either buffer."""
     for bank in range(first, first + count):
@@ -225,7 +225,7 @@ def all_closed(k: Ints, x: Ints, first: int, count: int) -> bool:
     return True
 
 
-@compiled
+@inlined
 def has_closed(k: Ints, x: Ints, first: int, count: int) -> bool:
     """Whether one of `count` banks has no row open for PIM."""
     for bank in range(first, first + count):

@@ -1,10 +1,10 @@
 """The link that both programs of a core share on the way to a channel; see `machine.dram.link`."""
 
-from neupims.jit import Ints, compiled
+from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
 
 
-@compiled
+@inlined
 def step_link(k: Ints, x: Ints) -> None:
     """One turn: each program sends one request, and the link delivers one."""
     kind = int(x[at.S_UNSENT0] > 0) + 2 * int(x[at.S_UNSENT1] > 0)
@@ -18,7 +18,7 @@ def step_link(k: Ints, x: Ints) -> None:
         _deliver(k, x)
 
 
-@compiled
+@inlined
 def _enter(k: Ints, x: Ints, kind: int) -> bool:
     """Lengthen the last span of its kind or begin one; False when there is no room."""
     spans, last = k[at.O_SPANS], (x[at.S_SPAN_HEAD] + x[at.S_SPANS] - 1) % at.SPANS
@@ -33,7 +33,7 @@ def _enter(k: Ints, x: Ints, kind: int) -> bool:
     return True
 
 
-@compiled
+@inlined
 def _deliver(k: Ints, x: Ints) -> None:
     place = k[at.O_SPANS] + 2 * x[at.S_SPAN_HEAD]
     kind = x[place]

@@ -3,14 +3,14 @@
 Functions that try a command return 0 when one issued, else the cycle at which it may.
 """
 
-from neupims.jit import Ints, compiled
+from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.duplicates import command_at, feed, filtered, next_merged, queued_at, ring
 from neupims.machine.dram.fast.gates import after_dark, at_bank, complete, has_closed, issue
 from neupims.machine.dram.fast.pim import close_memory_row, close_pim_row, open_memory_row
 
 
-@compiled
+@inlined
 def serve(k: Ints, x: Ints, b: Ints, bank: int) -> int:
     """Try what a bank queue that is not empty wants next."""
     row = x[k[at.O_MEMORY_ROW] + bank]
@@ -35,7 +35,7 @@ def serve(k: Ints, x: Ints, b: Ints, bank: int) -> int:
     return wake
 
 
-@compiled
+@inlined
 def _kind(read: int, write: int) -> int:
     """The one command that an open bank's queue waits for, or PIM_HEADER (no gates) where there are several."""
     if read == 0 and write < 0:
@@ -45,7 +45,7 @@ def _kind(read: int, write: int) -> int:
     return at.PRE if read < 0 and write < 0 else at.PIM_HEADER
 
 
-@compiled
+@inlined
 def _open(k: Ints, x: Ints, bank: int) -> int:
     """ACT for the first command of a closed bank that may have its row; PIM gives up a row that is wanted."""
     wake, pim_row, tried, wanted = at.FAR, x[k[at.O_PIM_ROW] + bank], False, False
@@ -72,7 +72,7 @@ def _open(k: Ints, x: Ints, bank: int) -> int:
     return wake
 
 
-@compiled
+@inlined
 def _activate(k: Ints, x: Ints, bank: int, row: int) -> int:
     if not _fits_slack(k, x, k[at.P_RCDWR]) or _holds_activation(k, x, bank):
         return at.FAR
@@ -83,7 +83,7 @@ def _activate(k: Ints, x: Ints, bank: int, row: int) -> int:
     return gate
 
 
-@compiled
+@inlined
 def _close(k: Ints, x: Ints, bank: int, no_hits: bool) -> int:
     """PRE when the head of the queue wants another row and no hit has to go first."""
     if not no_hits and x[k[at.O_HITS] + bank] < k[at.P_ROW_HITS]:
@@ -99,7 +99,7 @@ def _close(k: Ints, x: Ints, bank: int, no_hits: bool) -> int:
     return gate
 
 
-@compiled
+@inlined
 def _first_hit(k: Ints, x: Ints, bank: int, row: int, write: int) -> int:
     """Place of the first write (read) of the open row in a bank's queue; keeps what it found."""
     cached = (k[at.O_FIRST_WRITE] if write else k[at.O_FIRST_READ]) + bank
@@ -117,7 +117,7 @@ def _first_hit(k: Ints, x: Ints, bank: int, row: int, write: int) -> int:
     return found
 
 
-@compiled
+@inlined
 def _write(k: Ints, x: Ints, b: Ints, bank: int, place: int) -> int:
     """The first write of the open row that no earlier read of its address holds up."""
     n = x[k[at.O_QUEUE_N] + bank]
@@ -130,13 +130,13 @@ def _write(k: Ints, x: Ints, b: Ints, bank: int, place: int) -> int:
     return at.FAR
 
 
-@compiled
+@inlined
 def _read_before(k: Ints, x: Ints, bank: int, place: int) -> bool:
     """Whether an earlier command of the queue reads the address that the one at `place` writes."""
     return queued_at(k, x, bank, command_at(k, x, bank, place) >> 2, 0, place) >= 0
 
 
-@compiled
+@inlined
 def _access(k: Ints, x: Ints, b: Ints, bank: int, place: int, command: int) -> int:
     """RD or WR of the command at `place`."""
     gate = after_dark(x, command, max(at_bank(k, x, command, bank), x[at.S_CYCLE]))
@@ -163,7 +163,7 @@ def _access(k: Ints, x: Ints, b: Ints, bank: int, place: int, command: int) -> i
     return 0
 
 
-@compiled
+@inlined
 def _answer(k: Ints, x: Ints, b: Ints, block: int) -> None:
     """The data of a RD that issues now."""
     x[at.S_READS_OUT] -= 1
@@ -178,7 +178,7 @@ def _answer(k: Ints, x: Ints, b: Ints, block: int) -> None:
     complete(x, b, block, cycle)
 
 
-@compiled
+@inlined
 def _remove(k: Ints, x: Ints, bank: int, place: int) -> None:
     """Take one command out of a bank queue; those before it move up."""
     size, head = k[at.P_BANK_QUEUE], x[k[at.O_QUEUE_HEAD] + bank]
@@ -195,7 +195,7 @@ def _remove(k: Ints, x: Ints, bank: int, place: int) -> None:
     _moved_up(x, k[at.O_FIRST_WRITE] + bank, place)
 
 
-@compiled
+@inlined
 def _moved_up(x: Ints, first: int, place: int) -> None:
     """Keep a cached place when the command at `place` has gone."""
     if x[first] == place:
@@ -206,18 +206,18 @@ def _moved_up(x: Ints, first: int, place: int) -> None:
         x[first] += 1
 
 
-@compiled
+@inlined
 def _sharing(x: Ints) -> bool:
     return x[at.S_SLACK] > 0 and x[at.S_COMMANDS] > 0
 
 
-@compiled
+@inlined
 def _fits_slack(k: Ints, x: Ints, need: int) -> bool:
     """While PIM work is queued, what would delay it past the refresh is left."""
     return not _sharing(x) or x[at.S_SLACK] > need
 
 
-@compiled
+@inlined
 def _holds_activation(k: Ints, x: Ints, bank: int) -> bool:
     """Whether an ordinary ACT would push back a group activation that is due."""
     if k[at.P_SHARED_WINDOW] == 0 or x[at.S_TILE_OPEN] == 0:

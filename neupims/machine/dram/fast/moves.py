@@ -1,6 +1,6 @@
 """Transactions move to command queues; see `machine.dram.interpreter`."""
 
-from neupims.jit import Ints, compiled
+from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.duplicates import command_at, queued_at, read_at, ring
 from neupims.machine.dram.fast.gates import wake_up
@@ -8,7 +8,7 @@ from neupims.machine.dram.fast.gates import wake_up
 PIM_AHEAD = 2
 
 
-@compiled
+@inlined
 def move(k: Ints, x: Ints) -> None:
     """Move one transaction to a command queue."""
     if x[at.S_STUCK] or (x[at.S_READS] == 0 and x[at.S_WRITES] == 0 and x[at.S_PIM_WAITING] == 0):
@@ -33,20 +33,20 @@ def move(k: Ints, x: Ints) -> None:
         _move_reads(k, x, held)
 
 
-@compiled
+@inlined
 def tile_goes_first(k: Ints, x: Ints) -> bool:
     """One row buffer: inside a tile only its own transactions move."""
     return k[at.P_BLOCKED] * k[at.P_ORDERED] * x[at.S_PIM_MODE] != 0
 
 
-@compiled
+@inlined
 def _tile_starves(k: Ints, x: Ints) -> bool:
     """Two row buffers: an open tile whose next command has not moved yet."""
     ordered = k[at.P_DUAL] * k[at.P_ORDERED] * x[at.S_TILE_OPEN] != 0
     return ordered and x[at.S_COMMANDS] == 0 and x[at.S_PIM_WAITING] > 0
 
 
-@compiled
+@inlined
 def _start_draining(k: Ints, x: Ints, held: bool) -> None:
     if x[at.S_LOCK_BANK] >= 0 or x[at.S_DRAINING] or x[at.S_WRITES] == 0:
         return
@@ -56,7 +56,7 @@ def _start_draining(k: Ints, x: Ints, held: bool) -> None:
         x[at.S_ACTIVE], x[at.S_STUCK] = 1, 0
 
 
-@compiled
+@inlined
 def _move_reads(k: Ints, x: Ints, held: bool) -> None:
     first = tile_goes_first(k, x)
     if k[at.P_BLOCKED] == 0 and x[at.S_MOVABLE] == 0:
@@ -81,7 +81,7 @@ def _move_reads(k: Ints, x: Ints, held: bool) -> None:
         return
 
 
-@compiled
+@inlined
 def _remove_read(k: Ints, x: Ints, place: int) -> None:
     """Take one transaction out of the read queue: the order of those before it moves up, its slot is free."""
     order, size, head = k[at.O_READ_ORDER], k[at.P_READ_QUEUE], x[at.S_READ_HEAD]
@@ -93,7 +93,7 @@ def _remove_read(k: Ints, x: Ints, place: int) -> None:
     x[at.S_READS] -= 1
 
 
-@compiled
+@inlined
 def _move_writes(k: Ints, x: Ints) -> None:
     for i in range(x[at.S_WRITES]):
         t = k[at.O_WRITES] + i * at.FIELDS
@@ -113,7 +113,7 @@ def _move_writes(k: Ints, x: Ints) -> None:
         return
 
 
-@compiled
+@inlined
 def _may_write(k: Ints, x: Ints, bank: int, address: int, since: int) -> bool:
     """A write waits for earlier reads of its address, and lets them go first."""
     for i in range(x[at.S_READS]):
@@ -126,7 +126,7 @@ def _may_write(k: Ints, x: Ints, bank: int, address: int, since: int) -> bool:
     return k[at.P_ORDERED] != 0 or not _gwrite_reads(k, x, bank, address, since)
 
 
-@compiled
+@inlined
 def _gwrite_reads(k: Ints, x: Ints, bank: int, address: int, since: int) -> bool:
     """Published: whether a GWRITE of an address was accepted before a write to it."""
     if x[at.S_PIM_WAITING] + x[at.S_COMMANDS] == 0:
@@ -142,13 +142,13 @@ def _gwrite_reads(k: Ints, x: Ints, bank: int, address: int, since: int) -> bool
     return False
 
 
-@compiled
+@inlined
 def _is_gwrite(x: Ints, t: int, bank: int, address: int, since: int) -> bool:
     same = x[t + at.T_BANK] == bank and (x[t + at.T_ROW] << 16 | x[t + at.T_GROUPS]) == address
     return same and x[t + at.T_COMMAND] == at.PIM_GWRITE and x[t + at.T_SINCE] < since
 
 
-@compiled
+@inlined
 def _move_pim(k: Ints, x: Ints) -> None:
     if x[at.S_COMMANDS] >= k[at.P_PIM_COMMANDS]:
         return
@@ -157,7 +157,7 @@ def _move_pim(k: Ints, x: Ints) -> None:
     x[at.S_PIM_WAITING] -= 1
 
 
-@compiled
+@inlined
 def _add_command(k: Ints, x: Ints, t: int) -> None:
     place = ring(x[at.S_COMMAND_HEAD] + x[at.S_COMMANDS], k[at.P_PIM_COMMANDS])
     to = k[at.O_COMMANDS] + place * at.FIELDS
@@ -168,14 +168,14 @@ def _add_command(k: Ints, x: Ints, t: int) -> None:
     x[at.S_ACTIVE] = 1
 
 
-@compiled
+@inlined
 def _has_room(k: Ints, x: Ints, bank: int) -> bool:
     if k[at.P_BLOCKED] and x[at.S_COMMANDS] > 0:
         return False
     return x[k[at.O_QUEUE_N] + bank] < k[at.P_BANK_QUEUE]
 
 
-@compiled
+@inlined
 def _add_access(k: Ints, x: Ints, bank: int, value: int, block: int) -> None:
     n, size = x[k[at.O_QUEUE_N] + bank], k[at.P_BANK_QUEUE]
     place = bank * size + ring(x[k[at.O_QUEUE_HEAD] + bank] + n, size)
@@ -194,13 +194,13 @@ def _add_access(k: Ints, x: Ints, bank: int, value: int, block: int) -> None:
     x[at.S_ACTIVE] = 1
 
 
-@compiled
+@inlined
 def _close_gap(x: Ints, t: int, behind: int) -> None:
     for place in range(t, t + behind * at.FIELDS):
         x[place] = x[place + at.FIELDS]
 
 
-@compiled
+@inlined
 def _held_by_write(k: Ints, x: Ints) -> bool:
     """Whether the next PIM transaction reads a row to which a posted write has yet to go."""
     if k[at.P_ORDERED] == 0 or x[at.S_FEEDS] == 0 or x[at.S_PIM_WAITING] == 0:
@@ -214,7 +214,7 @@ def _held_by_write(k: Ints, x: Ints) -> bool:
     return command == at.PIM_HEADER and _feeds(k, x, row, 0, k[at.P_BANKS])
 
 
-@compiled
+@inlined
 def _next_pim(k: Ints, x: Ints) -> int:
     if k[at.P_BLOCKED] == 0:
         return k[at.O_WAITING] + x[at.S_PIM_HEAD] * at.FIELDS
@@ -224,7 +224,7 @@ def _next_pim(k: Ints, x: Ints) -> int:
     return read_at(k, x, i)
 
 
-@compiled
+@inlined
 def _feeds(k: Ints, x: Ints, row: int, first: int, last: int) -> bool:
     """Whether a write that feeds PIM waits for `row` in one of the banks first .. last - 1."""
     if x[k[at.O_FED_ROWS] + (row & (at.FED_ROWS - 1))] == 0:

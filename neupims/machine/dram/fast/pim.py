@@ -3,7 +3,7 @@
 Functions that try a command return 0 when one issued, else the cycle at which it may.
 """
 
-from neupims.jit import Ints, compiled
+from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.deadline import closed_in_line, closes, gwrite_estimate, is_stale, tile_estimate
 from neupims.machine.dram.fast.gates import (
@@ -25,7 +25,7 @@ from neupims.machine.dram.fast.queues import ring
 SLACK_TO_SHARE = 10
 
 
-@compiled
+@inlined
 def close_pim_row(k: Ints, x: Ints, bank: int) -> int:
     """Close what PIM_ACT opened around `bank`."""
     if k[at.P_DUAL] == 0:
@@ -43,7 +43,7 @@ def close_pim_row(k: Ints, x: Ints, bank: int) -> int:
     return 0
 
 
-@compiled
+@inlined
 def close_memory_row(k: Ints, x: Ints, bank: int) -> int:
     """PRE of a bank."""
     gate = at_bank(k, x, at.PRE, bank)
@@ -54,7 +54,7 @@ def close_memory_row(k: Ints, x: Ints, bank: int) -> int:
     return 0
 
 
-@compiled
+@inlined
 def open_memory_row(k: Ints, x: Ints, bank: int, row: int) -> int:
     """ACT of a bank."""
     gate = at_bank(k, x, at.ACT, bank)
@@ -66,7 +66,7 @@ def open_memory_row(k: Ints, x: Ints, bank: int, row: int) -> int:
     return 0
 
 
-@compiled
+@inlined
 def refresh_step(k: Ints, x: Ints) -> bool:
     """Close the rank that is due, bank by bank, then refresh it; True when a command issued."""
     if x[at.S_CATCHING_UP] == 0:
@@ -99,14 +99,14 @@ def refresh_step(k: Ints, x: Ints) -> bool:
     return False
 
 
-@compiled
+@inlined
 def _pim_waits(k: Ints, x: Ints) -> bool:
     """Whether there is PIM work for which refreshes may be postponed."""
     waiting = x[at.S_READS] if k[at.P_BLOCKED] else x[at.S_PIM_WAITING]
     return x[at.S_COMMANDS] + waiting + x[at.S_PROG_N] - x[at.S_PROG_HEAD] > 0
 
 
-@compiled
+@inlined
 def _refresh(k: Ints, x: Ints, first: int) -> None:
     issue(k, x, at.REF, first, -1, 0)
     x[at.S_REFRESHES] -= 1
@@ -116,7 +116,7 @@ def _refresh(k: Ints, x: Ints, first: int) -> None:
     x[at.S_RESERVED] = at.CLOSED
 
 
-@compiled
+@inlined
 def pim_step(k: Ints, x: Ints, b: Ints) -> bool:
     """Let PIM have the cycle; True when it took it or wants it kept free."""
     if k[at.P_DUAL] + k[at.P_BLOCKED] == 0 or x[at.S_SKIP_PIM]:
@@ -132,14 +132,14 @@ def pim_step(k: Ints, x: Ints, b: Ints) -> bool:
     return _try_head(k, x, b) or keeps_slot(k, x)
 
 
-@compiled
+@inlined
 def keeps_slot(k: Ints, x: Ints) -> bool:
     """Whether a cycle in which the head of the PIM commands cannot issue is kept free."""
     late = k[at.P_EXACT] != 0 and x[at.S_REFRESHES] > k[at.P_RANKS] + k[at.P_POSTPONE]
     return late or x[at.S_SLACK] < SLACK_TO_SHARE
 
 
-@compiled
+@inlined
 def _try_head(k: Ints, x: Ints, b: Ints) -> bool:
     if x[at.S_CYCLE] < x[at.S_PIM_WAKE]:
         return False
@@ -154,7 +154,7 @@ def _try_head(k: Ints, x: Ints, b: Ints) -> bool:
     return gate == 0
 
 
-@compiled
+@inlined
 def _pop(k: Ints, x: Ints) -> None:
     x[at.S_COMMAND_HEAD] = ring(x[at.S_COMMAND_HEAD] + 1, k[at.P_PIM_COMMANDS])
     x[at.S_COMMANDS] -= 1
@@ -162,7 +162,7 @@ def _pop(k: Ints, x: Ints) -> None:
         look_again(k, x)
 
 
-@compiled
+@inlined
 def _deadline_met(k: Ints, x: Ints, estimate: int) -> bool:
     cycle, due = x[at.S_CYCLE] + 1, x[at.S_NEXT_TICK]
     left = (due + k[at.P_TICK] if cycle == due and k[at.P_EXACT] == 0 else due) - cycle - estimate
@@ -175,7 +175,7 @@ def _deadline_met(k: Ints, x: Ints, estimate: int) -> bool:
     return left > 0
 
 
-@compiled
+@inlined
 def _gwrite(k: Ints, x: Ints, t: int) -> int:
     bank, row = x[t + at.T_BANK], x[t + at.T_ROW]
     if x[at.S_GWRITING] == 0:
@@ -200,7 +200,7 @@ def _gwrite(k: Ints, x: Ints, t: int) -> int:
     return 0
 
 
-@compiled
+@inlined
 def _header(k: Ints, x: Ints, t: int) -> int:
     row, groups, macs = x[t + at.T_ROW], x[t + at.T_GROUPS], x[t + at.T_MACS]
     if not _deadline_met(k, x, tile_estimate(k, x, row, groups, macs)):
@@ -230,14 +230,14 @@ def _header(k: Ints, x: Ints, t: int) -> int:
     return 0
 
 
-@compiled
+@inlined
 def _looks_again(k: Ints, x: Ints) -> int:
     """A waiting header is tested again before its slack could have decided anything."""
     spare = x[at.S_SLACK] - (k[at.P_RP] + k[at.P_RCDWR])
     return x[at.S_CYCLE] + max(spare, 1)
 
 
-@compiled
+@inlined
 def _compute(k: Ints, x: Ints, b: Ints, t: int) -> int:
     command, macs = x[t + at.T_COMMAND], x[t + at.T_MACS]
     if command != at.PIM_READ and has_closed(k, x, 0, k[at.P_BANKS]):
@@ -262,7 +262,7 @@ def _compute(k: Ints, x: Ints, b: Ints, t: int) -> int:
     return 0
 
 
-@compiled
+@inlined
 def _activate(k: Ints, x: Ints, row: int) -> int:
     """PIM_ACT for the first group, in order, that has a closed bank and may be opened."""
     wake, per = at.FAR, k[at.P_PER_GROUP]

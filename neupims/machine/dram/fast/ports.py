@@ -4,7 +4,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from neupims.jit import Array, Narrow, compiled
+from neupims.jit import Array, Narrow, compiled, inlined
 from neupims.machine.dram.fast import layout as at
 
 Records = NDArray[Any]
@@ -47,7 +47,7 @@ def append_instructions(channels: Array, of: Array, queues: Narrow, instructions
         x[at.S_UNSENT1] += items[i]
 
 
-@compiled
+@inlined
 def _next(x: Array, queue: Narrow, head: int, end: int) -> int:
     """Take the next place of a queue between the places in `x[head]` and `x[end]`; what it holds may move up."""
     if x[head] == x[end]:

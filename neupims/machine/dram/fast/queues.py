@@ -1,6 +1,6 @@
 """Requests enter the transaction queues; see `machine.dram.interpreter`."""
 
-from neupims.jit import Ints, compiled
+from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.duplicates import feed, filtered, merges_read, merges_write, read_at, ring, write_waits
 from neupims.machine.dram.fast.gates import complete
@@ -9,7 +9,7 @@ from neupims.machine.dram.fast.link import step_link
 GWRITE = 0
 
 
-@compiled
+@inlined
 def accept(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> None:
     """Hand over what the two ports and the PIM program offer in this cycle."""
     ports = x[at.S_RUN_N0] - x[at.S_RUN_HEAD0] + x[at.S_RUN_N1] - x[at.S_RUN_HEAD1]
@@ -35,7 +35,7 @@ def accept(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> N
         x[at.S_ACTIVE], x[at.S_STUCK] = 1, 0
 
 
-@compiled
+@inlined
 def _accept_from_link(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> None:
     """One request of each program, if the link has delivered one and the controller has room."""
     if x[at.S_CAME0] and _take(k, x, b, npu, 0):
@@ -49,7 +49,7 @@ def _accept_from_link(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program:
         x[at.S_ACTIVE], x[at.S_STUCK] = 1, 0
 
 
-@compiled
+@inlined
 def _instruction_is_next(x: Ints, side: Ints, program: Ints) -> bool:
     """Whether the PIM program's next request is an instruction, not one of its reads and writes."""
     if x[at.S_RUN_HEAD1] == x[at.S_RUN_N1]:
@@ -60,14 +60,14 @@ def _instruction_is_next(x: Ints, side: Ints, program: Ints) -> bool:
     return side[run + at.R_TICKET] > program[instruction + at.I_TICKET]
 
 
-@compiled
+@inlined
 def _allowed(k: Ints, cycle: int) -> int:
     """PIM instructions that the front end hands over in a cycle."""
     num, den = k[at.P_RATE_NUM], k[at.P_RATE_DEN]
     return num if den == 1 else ((cycle + 1) * num) // den - (cycle * num) // den
 
 
-@compiled
+@inlined
 def _take(k: Ints, x: Ints, b: Ints, runs: Ints, port: int) -> bool:
     if k[at.P_TRACK_RETURNS] and x[at.S_READS_OUT] + x[at.S_RET] + x[at.S_ACK] >= k[at.P_OUTSTANDING]:
         return False
@@ -102,13 +102,13 @@ def _take(k: Ints, x: Ints, b: Ints, runs: Ints, port: int) -> bool:
     return True
 
 
-@compiled
+@inlined
 def _put(x: Ints, t: int, command: int, bank: int, address: int, feeds: int, block: int) -> None:
     x[t + at.T_COMMAND], x[t + at.T_BANK], x[t + at.T_ADDRESS] = command, bank, address
     x[t + at.T_FEEDS], x[t + at.T_BLOCK], x[t + at.T_SINCE] = feeds, block, x[at.S_CYCLE]
 
 
-@compiled
+@inlined
 def _answer(k: Ints, x: Ints, b: Ints, block: int) -> None:
     cycle = x[at.S_CYCLE] + 1
     if k[at.P_TRACK_RETURNS]:
@@ -121,7 +121,7 @@ def _answer(k: Ints, x: Ints, b: Ints, block: int) -> None:
     complete(x, b, block, cycle)
 
 
-@compiled
+@inlined
 def _take_pim(k: Ints, x: Ints, b: Ints, program: Ints) -> bool:
     head, sub = x[at.S_PROG_HEAD] * at.INSTRUCTION_FIELDS, x[at.S_PROG_SUB]
     gate = program[head + at.I_GATE]
@@ -145,7 +145,7 @@ def _take_pim(k: Ints, x: Ints, b: Ints, program: Ints) -> bool:
     return True
 
 
-@compiled
+@inlined
 def _spell(k: Ints, x: Ints, t: int, program: Ints, i: int, sub: int) -> bool:
     """Write the `sub`-th transaction of the instruction at place `i`; True when it is the last."""
     macs, groups, composite = program[i + at.I_MACS], program[i + at.I_GROUPS], k[at.P_COMPOSITE]
