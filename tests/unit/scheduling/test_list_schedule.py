@@ -8,9 +8,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
+from list_schedule import Task, list_schedule
 
 from neupims.isa.outline import Operators, Part
-from neupims.scheduling.list_schedule import Task, list_schedule
 from neupims.scheduling.stages import stages
 
 
