@@ -201,7 +201,7 @@ def test_programs_compute_attention(heads: int, group: int, length: int) -> None
 
     logits = logit_programs(kv, layer, who, MACS).split()[0]
     scores = [result[:length] for result in computed(logits, rows, heads * group, dim, banks)]
-    _, _, bank, row, _ = score_runs(kv, who)
+    _, _, _, bank, row, _ = score_runs(kv, who)
     for index, (result, first) in enumerate(np.ndindex(heads * group, -(-length // per_row))):
         put(bank[index], row[index], 0, scores[result][first * per_row : (first + 1) * per_row])
     attends = attend_programs(kv, layer, who, MACS).split()[0]
