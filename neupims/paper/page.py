@@ -10,7 +10,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from neupims.paper.claims import AGREES, BOTH, CLAIMS, COMMANDS, DUAL, NAIVE, PACKED, ROUND, Claim, Settings, added
+from neupims.paper.claims import (
+    AGREES,
+    BOTH,
+    CLAIMS,
+    COMMANDS,
+    DUAL,
+    FRONT_END,
+    NAIVE,
+    PACKED,
+    ROUND,
+    Claim,
+    Settings,
+    added,
+)
 from neupims.paper.mechanisms import mechanism_lines
 from neupims.reports.figure import save_figure
 from neupims.reports.study import View
@@ -96,17 +109,31 @@ PARTS: Mapping[str, Settings] = {
 
 
 def assumption_lines(_: str, frame: pd.DataFrame) -> Iterator[str]:
-    """What each assumption about a baseline does to the ratio of NeuPIMs over it, by model."""
+    """What each assumption about a baseline does to the ratios of NeuPIMs over it, model by model.
+
+    Of throughput, as it is and with second row buffers alone, and of memory energy for a token.
+    """
     models = list(dict.fromkeys(frame["model"]))
-    yield "| assumption | " + " | ".join(f"NeuPIMs over it, {model}" for model in models) + " |"
-    yield "|---|" + "--:|" * len(models)
+    yield f"| assumption, {', '.join(models)} | NeuPIMs over it | dual row buffers alone | memory energy |"
+    yield "|---|--:|--:|--:|"
     for what, settings in ASSUMPTIONS:
-        ratios = [_assumed(frame[frame["model"] == model], settings) for model in models]
-        yield f"| {what} | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |"
+        yield f"| {what} | " + " | ".join(_assumed(frame, models, settings)) + " |"
 
 
-def _assumed(frame: pd.DataFrame, settings: Settings) -> float:
-    return added(frame, {"system": "neupims"}, settings)
+def _assumed(frame: pd.DataFrame, models: Sequence[str], settings: Settings) -> Iterator[str]:
+    """A cell for each ratio, with a number for each model."""
+    parts = [frame[frame["model"] == model] for model in models]
+    alone = {"system": "neupims", "interleaving": "off", **ROUND}
+    yield ", ".join(f"{added(part, WHOLE, settings):.2f}" for part in parts)
+    yield ", ".join(f"{added(part, alone, settings):.2f}" for part in parts) if settings["system"] == "npu-pim" else "–"
+    spent = [[_memory_energy(part, which) for which in (WHOLE, settings)] for part in parts]
+    yield ", ".join(f"{mine / its:.2f}" for mine, its in spent) if settings["system"] == "npu-only" else "–"
+
+
+def _memory_energy(frame: pd.DataFrame, settings: Settings) -> float:
+    for name, value in settings.items():
+        frame = frame[frame[name] == value]
+    return float(((frame["dram_energy_mj"] + frame["pim_energy_mj"]) / frame["batch"]).mean())
 
 
 def choice_lines(_: str, frame: pd.DataFrame) -> Iterator[str]:
@@ -151,9 +178,13 @@ CHOICES: Sequence[tuple[str, Settings]] = (
 
 
 EFFICIENCY = "processor.attention_efficiency"
+WHOLE: Settings = {"system": "neupims", "interleaving": "auto", **PACKED}
+SHARED_END: Settings = {"system": "npu-pim", FRONT_END: "device"}
+RATE = "pim.front_end.per_cycle"
 ASSUMPTIONS: Sequence[tuple[str, Settings]] = (
-    ("NPU+PIM: instructions leave for each channel", {"system": "npu-pim", "pim.front_end.scope": "channel"}),
-    ("NPU+PIM: one front end for the whole device", {"system": "npu-pim", "pim.front_end.scope": "device"}),
+    ("NPU+PIM: instructions leave for each channel", {"system": "npu-pim", FRONT_END: "channel", RATE: 2}),
+    ("NPU+PIM: one front end for the device, two instructions per cycle", {**SHARED_END, RATE: 2}),
+    ("NPU+PIM: one front end for the device, one per cycle, as published", {**SHARED_END, RATE: 1}),
     ("NPU-only: attention of all heads on all arrays", {"system": "npu-only", "policy.attention": "stream"}),
     ("NPU-only: one head after the other", {"system": "npu-only", "policy.attention": "chain"}),
     *(
