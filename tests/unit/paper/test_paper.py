@@ -5,7 +5,7 @@ from itertools import product
 import pandas as pd
 import pytest
 
-from neupims.paper.claims import CLAIMS, Claim
+from neupims.paper.claims import CLAIMS, ROUND, Claim
 from neupims.paper.mechanisms import DEFAULTS as UNCHANGED
 from neupims.paper.mechanisms import MECHANISMS, SPLIT, mechanism_lines
 from neupims.paper.page import (
@@ -14,6 +14,7 @@ from neupims.paper.page import (
     DEFAULTS,
     PICTURES,
     SWEEPS,
+    WHOLE,
     ablation_lines,
     choice_lines,
     claim_lines,
@@ -68,9 +69,12 @@ def ablation():
 
 def assumptions():
     for model in MODELS:
-        yield {"system": "neupims", "model": model, "batch": 256, "seed": 0, "tokens_per_s": 9.0}
+        one = {"model": model, "batch": 256, "seed": 0, "dram_energy_mj": 6.0, "pim_energy_mj": 3.0}
+        yield {**one, **WHOLE, "tokens_per_s": 9.0}
+        yield {**one, "system": "neupims", "interleaving": "off", **ROUND, "tokens_per_s": 3.0}
         for number, (_, settings) in enumerate(ASSUMPTIONS, start=1):
-            yield {"model": model, "batch": 256, "seed": 0, "tokens_per_s": float(number), **settings}
+            spent = {"dram_energy_mj": 9.0 * number, "pim_energy_mj": 0.0}
+            yield {**one, **spent, "tokens_per_s": float(number), **settings}
 
 
 def choices():
@@ -170,7 +174,8 @@ def test_the_page_has_every_claim_and_picture(frames, tmp_path):
     assert all(f"| {claim.what} |" in page for claim in CLAIMS)
     assert all(f"({picture.name}.png)" in page for picture in PICTURES)
     assert {path.stem for path in tmp_path.glob("*.png")} == {picture.name for picture in PICTURES}
-    assert "| NPU+PIM: one front end for the whole device | 4.50 | 4.50 |" in page
+    assert "| NPU+PIM: one front end for the device, two instructions per cycle | 4.50, 4.50 | 1.50, 1.50 | – |" in page
+    assert "| NPU-only: one head after the other | 1.80, 1.80 | – | 0.20, 0.20 |" in page
     assert set(SWEEPS) >= {claim.sweep for claim in CLAIMS}
     assert list(claim_lines("parallelism", frames["parallelism"]))[2] == (
         "| TP 8 over TP 4, PP 2 | above 1 | 2 | yes | 8.3: TP is better |"
