@@ -14,7 +14,7 @@ from neupims.events.join import Join
 from neupims.isa.work import PimWork, Records
 from neupims.machine.core import Core
 from neupims.machine.outcome import OperatorSpan
-from neupims.machine.pim_batch import Phase, Writes, departures, pipelined
+from neupims.machine.pim_batch import Phase, Writes, departures, expect, pipelined
 from neupims.machine.pim_rows import ROWS
 from neupims.machine.ranks import ATTEND_RESULT, END_OF_PIM, LOGIT_RESULT
 from neupims.machine.split_requests import Gathered, wholes_of
@@ -119,23 +119,10 @@ class AttentionRun:
             self.core.transfers.send_pim(first + self.core.transfers.clock.ps(cycles), key, part)
             key += 1
 
-    def _expect(self, phase: Phase, handler: Callable[[int], None], shortest: int) -> None:
-        """Call `handler` for each result; until all are known, answers may follow after `shortest` NPU cycles."""
-        transfers = self.core.transfers
-        window = transfers.reaction(self.core.ahead.result, self.core.clock.ps(shortest))
-        transfers.holds.add(window)
-        known = Join(phase.count, 0, lambda _: transfers.holds.remove(window))
-
-        def handle(block: int) -> None:
-            handler(block)
-            known.count_down(0)
-
-        transfers.watch(phase.first, phase.count, handle)
-
     # Logits and softmax ---------------------------------------------------------------------
 
     def _expect_logits(self) -> None:
-        self._expect(self._logit, self._logit_known, min(self._softmax.values()))
+        expect(self.core, self._logit, self._logit_known, min(self._softmax.values()))
 
     def _logit_known(self, block: int) -> None:
         self._logits.known(block - self._logit.first, int(self.core.transfers.arrived[block]))
@@ -175,7 +162,7 @@ class AttentionRun:
         self._dispatch(self._attend.records)
 
     def _expect_attends(self) -> None:
-        self._expect(self._attend, self._attend_known, 0)
+        expect(self.core, self._attend, self._attend_known, 0)
 
     def _attend_known(self, block: int) -> None:
         self._attended.known(block - self._attend.first, int(self.core.transfers.arrived[block]))

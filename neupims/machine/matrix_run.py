@@ -9,7 +9,7 @@ from neupims.isa.work import PimMatrix
 from neupims.machine.attention_run import PendingWrites
 from neupims.machine.core import Core
 from neupims.machine.outcome import OperatorSpan
-from neupims.machine.pim_batch import Phase, Writes, departures
+from neupims.machine.pim_batch import Phase, Writes, departures, expect
 from neupims.machine.pim_rows import ROWS
 from neupims.machine.ranks import ATTEND_RESULT, END_OF_PIM
 from neupims.machine.vector import row_latency
@@ -36,24 +36,11 @@ class MatrixRun:
         self._known = PendingWrites(self._output, vectors, self.core, self._finish_at)
         self._left = [Join(self.work.channels, now, partial(self._complete, vector)) for vector in range(vectors)]
         self._rows = ROWS[self.core.npu.vector.order](range(self._tiles.count), self.core, self._summed)
-        self._expect()
+        expect(self.core, self._tiles, self._arrived, self._sum)
         key, first = self._tiles.count, now + self.core.operator_gap_ps
         for cycles, part in departures(self._tiles.records, self._pim, self._memory.channels):
             self.core.transfers.send_pim(first + self.core.transfers.clock.ps(cycles), key, part)
             key += 1
-
-    def _expect(self) -> None:
-        """Results of all channels; what follows from one leaves `_sum` cycles after it at the earliest."""
-        transfers = self.core.transfers
-        window = transfers.reaction(self.core.ahead.result, self.core.clock.ps(self._sum))
-        transfers.holds.add(window)
-        known = Join(self._tiles.count, 0, lambda _: transfers.holds.remove(window))
-
-        def handle(block: int) -> None:
-            self._arrived(block)
-            known.count_down(0)
-
-        transfers.watch(self._tiles.first, self._tiles.count, handle)
 
     def _arrived(self, block: int) -> None:
         arrival, row = int(self.core.transfers.arrived[block]), block - self._tiles.first

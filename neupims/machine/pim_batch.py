@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neupims.errors import ConfigError
+from neupims.events.join import Join
 from neupims.hardware.pim import PimSpec
 from neupims.isa.memory import INSTRUCTION, TILE, transactions
 from neupims.isa.work import PimRequest, Records
+from neupims.machine.core import Core
 from neupims.machine.transfers import Transfers, parts_of
 
 Ints = NDArray[np.int64]
@@ -59,6 +61,19 @@ class Phase:
             records["gate"][0] = 0
             records["gate"][records["gate"] >= 0] += gate
         return records
+
+
+def expect(core: Core, phase: Phase, handler: Callable[[int], None], shortest: int) -> None:
+    """Call `handler` for each result; until all are known, answers may follow after `shortest` NPU cycles."""
+    window = core.transfers.reaction(core.ahead.result, core.clock.ps(shortest))
+    core.transfers.holds.add(window)
+    known = Join(phase.count, 0, lambda _: core.transfers.holds.remove(window))
+
+    def handle(block: int) -> None:
+        handler(block)
+        known.count_down(0)
+
+    core.transfers.watch(phase.first, phase.count, handle)
 
 
 class Writes:
