@@ -40,10 +40,13 @@ def show_graph(
 ) -> None:
     """Show the operator graph of one pass over the batch: a decode step, or what the model does."""
     from neupims.cli.job import build_job
+    from neupims.reports.figure import check_suffix
     from neupims.reports.graphs import graph_table
 
     if block is not None and picture is None:
         raise typer.BadParameter("--block says what a picture shows; give --picture FILE as well")
+    if picture is not None:
+        check_suffix(picture)
     ready = build_job(job, ())
     graph = ready.model.trace((request.length for request in ready.batch), ready.phase)
     if picture is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from neupims.errors import ModelError
-from neupims.graph import Block, Body, Graph, Operator, Tensor
+from neupims.graph import Block, Body, Graph, Operator, Port, Tensor
 from neupims.graph.kinds import KINDS
 from neupims.lowering.operators.choose import COPIES
 from neupims.reports.table import count
@@ -72,7 +72,7 @@ def drawing_rows(drawing: Drawing) -> list[dict[str, Any]]:
 
 def _blocks(body: Body, prefix: str, times: int) -> Iterator[tuple[str, tuple[Block, int]]]:
     for block in body.blocks:
-        name, done = prefix + block.name, times * block.count
+        name, done = prefix + _name(block, body), times * block.count
         yield name, (block, done * (block.macs + block.other_ops))
         yield from _blocks(block, f"{name}.", done)
 
@@ -80,8 +80,15 @@ def _blocks(body: Body, prefix: str, times: int) -> Iterator[tuple[str, tuple[Bl
 def _nodes(body: Body) -> Iterator[Node]:
     yield from (Node(name, "port") for name in dict.fromkeys(_sources(body).values()))
     for item in body.items:
-        yield Node(item.name, "block", f"{item.count}×") if isinstance(item, Block) else _operator(item)
+        yield Node(_name(item, body), "block", f"{item.count}×") if isinstance(item, Block) else _operator(item)
     yield from (Node(name, "port") for name in dict.fromkeys(name for _, name in _sinks(body)))
+
+
+def _name(item: Operator | Block, body: Body) -> str:
+    """Blocks of one name are told apart by the number of their first repetition."""
+    if isinstance(item, Operator) or sum(block.name == item.name for block in body.blocks) == 1:
+        return item.name
+    return f"{item.name}{item.first}"
 
 
 def _operator(op: Operator) -> Node:
@@ -101,12 +108,14 @@ def _class(op: Operator) -> NodeClass:
 def _sources(body: Body) -> dict[str, str]:
     """Nodes of what comes in, by the tensor."""
     if isinstance(body, Block):
-        return {
-            port.tensor.name: "from the repetition before" if port.carried else f"from {_root(port.initial)}"
-            for port in body.inputs
-            if port.tensor.role == "activation"
-        }
+        return {port.tensor.name: _port(port) for port in body.inputs if port.tensor.role == "activation"}
     return {tensor.name: tensor.name for tensor in body.inputs} if isinstance(body, Graph) else {}
+
+
+def _port(port: Port) -> str:
+    if port.mirrored:
+        return f"{port.tensor.name}, kept"
+    return "from the repetition before" if port.carried else f"from {_root(port.initial)}"
 
 
 def _sinks(body: Body) -> list[tuple[Tensor, str]]:
@@ -121,10 +130,11 @@ def _edges(body: Body) -> Iterator[Edge]:
     maker = _sources(body)
     for item in body.items:
         read = [port.initial for port in item.inputs] if isinstance(item, Block) else list(item.inputs)
-        for edge in _into(item.name, read, maker):
+        name = _name(item, body)
+        for edge in _into(name, read, maker):
             yield Edge(edge.source, edge.target, edge.shapes, _around(item, edge, read, maker))
         last = item.prefix(item.count - 1) if isinstance(item, Block) else ""
-        maker |= {last + tensor.name: item.name for tensor in item.outputs}
+        maker |= {last + tensor.name: name for tensor in item.outputs}
     for tensor, name in _sinks(body):
         yield from _into(name, [tensor], maker)
 

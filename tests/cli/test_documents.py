@@ -141,3 +141,31 @@ def test_show_plan_is_what_is_lowered(neupims, library):
     assert (row["stage"], row["repeats"], row["name"], row["bytes_read"]) == ("A", 48, "layer0.all_reduce1", 4096)
     assert library.settings == {"tp": 8, "pp": 1, "layers": 2, "periods": 1, "interleaving": None, "phase": None}
     assert "layer0.all_reduce1" in neupims("show", "plan", "neupims", "--batch", 3).out
+
+
+def test_show_graph_draws_a_picture(neupims):
+    args = "show", "graph", "--model", "mamba-130m", "--batch", 2, "--length", 9
+    assert neupims(*args, "--picture", "block.svg").out == "block.svg and block.csv\n"
+    assert Path("block.svg").read_text().startswith("<?xml")
+    assert "in_proj,conv,2x1536,False" in Path("block.csv").read_text().splitlines()
+    neupims(*args, "--picture", "all.svg", "--block", "all")
+    assert "layer,final_norm,2x768,False" in Path("all.csv").read_text().splitlines()
+
+
+def test_show_graph_takes_a_phase(neupims):
+    shown = neupims("show", "graph", "--model", "gpt3-7b", "--batch", 1, "--length", 9, "--phase", "prefill", "--json")
+    assert (shown.json["phase"], shown.json["lengths"]) == ("prefill", [9])
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "sentence"),
+    [
+        (["--block", "layer"], 2, "--block says what a picture shows"),
+        (["--picture", "a.gif"], 1, "a.gif: no such kind of picture; its name must end in one of .png, .svg, .pdf\n"),
+        (["--picture", "a.png", "--block", "b"], 1, "gpt3-7b: --block b: there is none; blocks: layer, all\n"),
+    ],
+)
+def test_pictures_of_graphs_that_cannot_be_drawn(neupims, args, code, sentence):
+    result = neupims("show", "graph", "--model", "gpt3-7b", "--batch", 1, *args)
+    assert result.code == code
+    assert sentence in result.err

@@ -93,6 +93,21 @@ def test_every_item_of_every_model_is_drawn():
     assert sum(isinstance(item, Block) for item in graph.items) == sum(n.kind == "block" for n in drawing.nodes)
 
 
+def test_blocks_of_one_name_are_told_apart():
+    """The backward pass of S2FT is made of several blocks, as its first and last layers differ from the others."""
+    graph = load_model("s2ft-llama-2-7b").trace((8,), "training")
+    backward = [block for block in graph.blocks if block.name == "layer_backward"]
+    assert len(backward) > 1
+    names = [node.name for node in drawing_of(graph, "all").nodes if node.kind == "block"]
+    assert [name for name in names if "backward" in name] == [f"layer_backward{block.first}" for block in backward]
+    assert drawing_of(graph, f"layer_backward{backward[-1].first}").title.endswith(f", {backward[-1].count}×")
+
+
+def test_what_the_forward_pass_kept_is_named():
+    names = {node.name for node in drawing_of(load_model("gpt3-7b").trace((8,), "training"), "layer_backward").nodes}
+    assert "ffn.gelu, kept" in names
+
+
 def test_the_same_graph_gives_the_same_bytes(tmp_path):
     for name in ("a", "b"):
         drawing = drawn("biformer")

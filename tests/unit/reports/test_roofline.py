@@ -1,14 +1,16 @@
 """Operators below the roofs of their hardware."""
 
+from dataclasses import replace
+
 import pytest
 
 from neupims.errors import ResultError
 from neupims.hardware.load import load_system
-from neupims.reports.figure import save_figure
+from neupims.reports.figure import COLOURS, save_figure
 from neupims.reports.roofline import roofline_figure, roofline_rows
 from neupims.results.digest import digest
 from neupims.results.measure import bandwidth_bytes, peak_macs, pim_peak_macs
-from neupims.results.spans import OperatorSpan
+from neupims.results.spans import OperatorSpan, StageSpan
 
 US = 10**6
 OPERATORS = (
@@ -44,6 +46,23 @@ def test_the_picture_has_a_point_for_each_and_the_roofs(run, system, tmp_path):
     save_figure(figure, roofline_rows(run, system), tmp_path / "a.svg")
     save_figure(roofline_figure(run, system), roofline_rows(run, system), tmp_path / "b.svg")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_repeated_stages_count_as_often_as_they_stand(handmade, run, system):
+    stages = (StageSpan("A", 0, 4 * US, 3), StageSpan("B", 4 * US, 10 * US, 1))
+    fc1, logit = roofline_rows(replace(run, stages=stages), system)
+    assert fc1["macs_per_byte"] == (3 * 300_000 + 700_000) / (4 * 5000)
+    assert (fc1["share"], logit["share"]) == (18 / 33, 15 / 33)
+
+
+def test_only_the_longest_operators_have_a_name(run, system):
+    spans = tuple(OperatorSpan(f"layer0.op{n}", "array", 0, (20 - n) * US, 1000 + n, 100, 0) for n in range(12))
+    figure = roofline_figure(replace(run, operators=spans), system)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == [*(f"op{n}" for n in range(len(COLOURS))), "others"]
+    sizes = [line.get_markersize() for line in figure.axes[0].lines if line.get_linestyle() == "None"]
+    assert len(sizes) == 12
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_other_hardware_is_refused(run):
