@@ -76,7 +76,7 @@ class Model:
         if wanted == "training":
             return self.training(lengths)
         if (wanted == "forward") != (self.passes == "forward"):
-            has = "one pass, forward" if self.passes == "forward" else "decode and prefill"
+            has = "forward and training" if self.passes == "forward" else "decode, prefill and training"
             raise ModelError(f"{self.name}: it has no {wanted}; it has {has}")
         return self._traced(lengths, wanted)
 

@@ -29,7 +29,7 @@ def test_models_of_one_pass(neupims) -> None:
     shown = json.loads(neupims("models", "show", "vit.json", "--json").out)
     assert shown["input"]["phase"] == "forward"
     wrong = neupims("models", "show", "vit.json", "--phase", "decode")
-    assert (wrong.code, wrong.err.strip()) == (1, "vit: it has no decode; it has one pass, forward")
+    assert (wrong.code, wrong.err.strip()) == (1, "vit: it has no decode; it has forward and training")
 
 
 def test_a_system_runs_what_it_knows(neupims) -> None:
