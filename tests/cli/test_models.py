@@ -61,7 +61,7 @@ def test_trace_is_a_table_of_blocks_and_operators(neupims):
     ("args", "sentence"),
     [
         (["poolformer", "--phase", "decode"], "poolformer-s12: it has no decode; it has forward and training\n"),
-        (["gpt3-7b", "--phase", "forward"], "gpt3-7b: it has no forward; it has decode and prefill\n"),
+        (["gpt3-7b", "--phase", "forward"], "gpt3-7b: it has no forward; it has decode, prefill and training\n"),
         (["gpt3-7b", "--set", "layers"], "--set layers: is not of the form OPTION=VALUE, such as layers=2\n"),
         (["gpt3-7b", "--set", "layers=two"], "gpt3-7b: option 'layers': 'two' is not an integer\n"),
         (
