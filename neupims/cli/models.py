@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from neupims.cli.options import JsonOutput, ModelOptions, Phase, Variant, option_values
-from neupims.cli.output import emit_json, emit_rich
+from neupims.cli.output import emit, emit_json, emit_rich
 
 if TYPE_CHECKING:
     from neupims.graph import Architecture, Graph, Model, Paper
@@ -85,6 +85,18 @@ def trace_model(
         emit_json(graph.to_json())
     else:
         emit_rich(_headline(model, graph), "", trace_table(graph))
+
+
+@app.command("words")
+def show_words(json: JsonOutput = False) -> None:
+    """Show the words in which an architecture is written, by theme."""
+    from neupims.graph import themes
+
+    if json:
+        emit_json([{"about": theme.about, "words": dict(theme.words)} for theme in themes()])
+        return
+    for theme in themes():
+        emit(f"{theme.about}\n" + "".join(f"  {name:<18}{about}\n" for name, about in theme.words))
 
 
 def _traced(

@@ -18,6 +18,7 @@ from neupims.graph.tracing.regions import Value
 from neupims.graph.training import training_step
 from neupims.graph.verify import verify
 from neupims.graph.vocabulary.choice import balanced_rows, skewed_rows
+from neupims.graph.words import Theme, themes
 
 __all__ = [
     "ELEMENT_BYTES",
@@ -35,6 +36,7 @@ __all__ = [
     "Port",
     "Role",
     "Tensor",
+    "Theme",
     "Tracer",
     "Value",
     "architecture",
@@ -43,6 +45,7 @@ __all__ = [
     "list_models",
     "load_model",
     "skewed_rows",
+    "themes",
     "training_step",
     "variant",
     "verify",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from neupims.graph import load_model
+from neupims.graph import Tracer, load_model, themes
 
 
 def test_show_takes_the_pass_that_the_model_is_made_for(neupims):
@@ -54,6 +54,15 @@ def test_trace_is_a_table_of_blocks_and_operators(neupims):
     assert qkv.split()[1:6] == ["linear", "2x4096", "w:4096x12288", "w:12288", "2x12288"]
     [logit] = [line for line in lines if line.startswith("  attention.logit ")]
     assert logit.split()[1:6] == ["logit", "2x4096", "2x4096", "k:2048x4096", "32x2048"]
+
+
+def test_words_are_those_of_the_tracer(neupims):
+    shown = {name for theme in neupims("models", "words", "--json").json for name in theme["words"]}
+    own = {name for name in dir(Tracer) if not name.startswith("_")}
+    assert own - shown == {"finish", "apply", "view", "own", "named", "error"}
+    lines = neupims("models", "words").out.splitlines()
+    assert "  linear            x [..., in] times a weight [in, width], plus a bias [width]: [..., width]." in lines
+    assert all(about for theme in themes() for _, about in theme.words)
 
 
 @pytest.mark.parametrize("command", ["show", "trace"])

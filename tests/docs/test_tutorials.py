@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PAGES = Path(__file__).parents[2] / "docs"
-FENCE = re.compile(r"^```(yaml|json|console|python)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(yaml|json|console|refused|python)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CHECKER = doctest.OutputChecker()
 
 
@@ -18,14 +18,15 @@ def write(text, _neupims, _names):
     Path(name.group(1)).write_text(text, encoding="utf-8")
 
 
-def in_shell(text, neupims, _names):
+def in_shell(text, neupims, _names, code=0):
     for session in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
         command, _, expected = session.partition("\n")
         program, *arguments = shlex.split(command)
         assert program == "neupims"
         result = neupims(*arguments)
-        assert result.code == 0, result.err
-        got = re.sub(r"\n{2,}", "\n", "\n".join(line.rstrip() for line in result.out.splitlines()) + "\n")
+        assert result.code == code, result.err
+        lines = (result.err if code else result.out).splitlines()
+        got = re.sub(r"\n{2,}", "\n", "\n".join(line.rstrip() for line in lines) + "\n")
         assert CHECKER.check_output(expected, got, doctest.ELLIPSIS), got
 
 
@@ -38,16 +39,24 @@ def in_python(text, _neupims, names):
     assert failures == []
 
 
-RUN = {"yaml": write, "console": in_shell, "python": in_python}
+def refused(text, neupims, names):
+    in_shell(text, neupims, names, code=1)
 
 
-@pytest.mark.parametrize("page", ["tutorial/sweeps.md", "guides/import-a-model.md"])
+RUN = {"yaml": write, "console": in_shell, "refused": refused, "python": in_python}
+
+
+PAGES_THAT_RUN = ["tutorial/sweeps.md", "guides/import-a-model.md", "guides/add-an-architecture.md"]
+
+
+@pytest.mark.parametrize("page", PAGES_THAT_RUN)
 def test_a_tutorial_does_what_it_says(page, neupims):
     names: dict[str, object] = {}
     blocks = FENCE.findall((PAGES / page).read_text(encoding="utf-8"))
     assert {"console", "python"} <= {kind for kind, _, _ in blocks}
     for kind, file, text in blocks:
         if file:
+            Path(file).parent.mkdir(exist_ok=True)
             Path(file).write_text(text, encoding="utf-8")
         else:
             RUN[kind](text, neupims, names)
