@@ -96,7 +96,7 @@ def show_words(json: JsonOutput = False) -> None:
         emit_json([{"about": theme.about, "words": dict(theme.words)} for theme in themes()])
         return
     for theme in themes():
-        emit(f"{theme.about}\n" + "".join(f"  {name:<18}{about}\n" for name, about in theme.words))
+        emit(f"{theme.about}\n" + "".join(f"  {name:<20}{about}\n" for name, about in theme.words))
 
 
 def _traced(

@@ -22,7 +22,8 @@ class Theme:
 def themes() -> tuple[Theme, ...]:
     """All themes, with every word once."""
     root = Theme("Weights, results, names and repetition.", tuple((name, _about(Recorder, name)) for name in ROOT))
-    return (root, *(_theme(part) for part in Tracer.__bases__))
+    parts = (part for part in Tracer.__mro__[1:] if issubclass(part, Recorder) and part is not Recorder)
+    return (root, *(_theme(part) for part in parts))
 
 
 def _theme(part: type) -> Theme:

@@ -41,9 +41,9 @@ def _estimates(runs: Sequence[Run]) -> list[Text]:
 
 
 def headline(run: Run) -> str:
-    """The job in one line: model, batch, context lengths, devices."""
+    """The job in one line: model, phase, batch, context lengths unless they say nothing to it, devices."""
     parts = [run.label, f"batch {run.batch}", f"TP {run.tp}, PP {run.pp}"]
-    if run.requests is not None:
+    if run.requests is not None and run.phase != "forward":
         parts.insert(2, f"mean context {run.requests.mean:.0f} ({run.requests.shortest}–{run.requests.longest})")
     if run.phase not in (None, "decode"):
         parts.insert(1, str(run.phase))

@@ -61,7 +61,7 @@ def test_words_are_those_of_the_tracer(neupims):
     own = {name for name in dir(Tracer) if not name.startswith("_")}
     assert own - shown == {"finish", "apply", "view", "own", "named", "error"}
     lines = neupims("models", "words").out.splitlines()
-    assert "  linear            x [..., in] times a weight [in, width], plus a bias [width]: [..., width]." in lines
+    assert "  linear              x [..., in] times a weight [in, width], plus a bias [width]: [..., width]." in lines
     assert all(about for theme in themes() for _, about in theme.words)
 
 

@@ -66,6 +66,14 @@ def test_the_widest_usual_tables_fit_in_80_columns(handmade):
             "gpt3-30b · batch 256 · TP 4, PP 1 · 1 decoder block without embedding and head",
         ),
         (
+            {"phase": "forward", "requests": RequestSummary.of([Request(0, 4)])},
+            "gpt3-30b · forward · batch 256 · TP 4, PP 1",
+        ),
+        (
+            {"phase": "prefill", "requests": RequestSummary.of([Request(0, 4)])},
+            "gpt3-30b · prefill · batch 256 · mean context 4 (4–4) · TP 4, PP 1",
+        ),
+        (
             {"layers": 2, "requests": RequestSummary.of([Request(0, 4), Request(1, 10)])},
             "gpt3-30b · batch 256 · mean context 7 (4–10) · TP 4, PP 1 · 2 decoder blocks without embedding and head",
         ),
