@@ -154,9 +154,9 @@ def runs_as_graph(system: SystemSpec, model: Model, batch: Batch, phase: Phase |
     return not is_decoder(model, batch) or system.policy.placement in ("auto", "pim")
 
 
-def check_settings(system: SystemSpec, model: Model, tp: int, layers: int | None, unroll: bool) -> None:
+def check_settings(system: SystemSpec, model: Model, tp: int, layers: int | None, periods: int, unroll: bool) -> None:
     """ModelError for what a graph cannot be divided or cut by."""
-    asked = {"--tp": tp > 1, "--layers": layers is not None, "unroll": unroll}
+    asked = {"--tp": tp > 1, "--layers": layers is not None, "--periods": periods > 1, "unroll": unroll}
     wrong = ", ".join(name for name, given in asked.items() if given)
     if wrong:
         placed = f", unless policy.placement is {system.policy.placement}" if system.policy.placement else ""

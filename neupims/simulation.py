@@ -81,7 +81,7 @@ def simulate(
     began = time.perf_counter()
     setting = Setting(tp, pp, layers, periods, interleaving, unroll, engine)
     if runs_as_graph(system, model, batch, phase):
-        check_settings(system, model, tp, layers, unroll)
+        check_settings(system, model, tp, layers, periods, unroll)
         return simulate_graph(system, model, batch, interleaving, engine, Tools(progress, cache), pp, phase)
     packed = _packed(system, _shape(model, batch, setting), batch, setting)
     parts = _micro_batches(packed, pp)
@@ -146,7 +146,7 @@ def plan(
     """The plan of one device, of the first micro-batch. Raises ConfigError for a roofline processor."""
     setting = Setting(tp, pp, layers, periods, interleaving)
     if runs_as_graph(system, model, batch, phase):
-        check_settings(system, model, tp, layers, False)
+        check_settings(system, model, tp, layers, periods, False)
         return last_plan(system, model, batch, interleaving, pp, phase)
     packed = _packed(system, _shape(model, batch, setting), batch, setting)
     first = _micro_batches(packed, pp)[0]

@@ -58,10 +58,10 @@ def test_only_decoders_are_divided() -> None:
     assert not is_decoder(model, BATCH)
     assert is_decoder(load_model("gpt3-7b"), BATCH)
     with pytest.raises(ModelError) as error:
-        simulate(load_system("npu-only"), model, BATCH, tp=2, layers=1)
+        simulate(load_system("npu-only"), model, BATCH, tp=2, layers=1, periods=2)
     assert str(error.value) == (
-        "poolformer-s12: --tp, --layers: only decoders of the GPT-3 and Llama families are divided or cut like "
-        "this; other models are divided by --pp: leave it out"
+        "poolformer-s12: --tp, --layers, --periods: only decoders of the GPT-3 and Llama families are divided or cut "
+        "like this; other models are divided by --pp: leave it out"
     )
 
 

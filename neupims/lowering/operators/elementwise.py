@@ -62,13 +62,15 @@ def lower_vector(op: Operator, arena: Arena, target: Target) -> NpuWork:
 
 
 def lower_append(op: Operator, arena: Arena) -> NpuWork:
-    """New keys or values to their cache, where they follow those of earlier tokens of their requests."""
+    """New keys or values to their cache, behind those of earlier tokens of their requests; with a window, the last."""
     fresh, cache = op.inputs[1], op.states[0]
     row = fresh.bytes // fresh.shape[0]
-    new, ends = np.array(op.numbers("new"), np.int64), np.cumsum(op.numbers("lengths"))
-    count = len(new)
-    loads, _ = load_all(arena.address, [(contiguous(arena.base(fresh), fresh.bytes, count), False)])
-    place = Pieces(arena.base(cache) + (ends - new) * row, new * row, np.arange(count))
+    new = np.array(op.numbers("new"), np.int64)
+    held = np.array(op.numbers("kept" if "kept" in dict(op.attributes) else "lengths"), np.int64)
+    count, rows = len(new), np.minimum(new, held)
+    source = Pieces(arena.base(fresh) + (np.cumsum(new) - rows) * row, rows * row, np.arange(count))
+    place = Pieces(arena.base(cache) + (np.cumsum(held) - rows) * row, rows * row, np.arange(count))
+    loads, _ = load_all(arena.address, [(source, False)])
     steps = np.zeros(count, STEP)
     steps["stream"], steps["rows"] = fresh.shape[-1], 1
     steps["loads"], steps["frees"] = np.arange(1, count + 1), loads.bytes

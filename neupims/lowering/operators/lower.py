@@ -19,7 +19,8 @@ def lower_on_arrays(op: Operator, arena: Arena, target: Target) -> Works:
     products = KINDS[op.kind].products(op)
     tasks = TASKS.get(op.kind, _pair if len(products) == 1 else _several)(op, products, arena)
     works = tuple(lower_products(task, arena.address, target) for task in tasks)
-    return (*works, lower_append(op, arena)) if op.kind in ("logit", "attend") and op.states else works
+    appends = op.kind in ("logit", "attend") and op.states and op.states[0].base is None
+    return (*works, lower_append(op, arena)) if appends else works
 
 
 def lower_on_vector(op: Operator, arena: Arena, target: Target) -> Works:

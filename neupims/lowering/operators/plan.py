@@ -162,11 +162,11 @@ def segments(groups: Sequence[Group], forms: Sequence[Form]) -> tuple[Segment, .
 
 
 def _without_repeats(steps: list[tuple[int, Step]], groups: Sequence[Group]) -> list[tuple[int, Step]]:
-    """A vector that is in the banks already, for the matrix before, is not written there again."""
+    """A vector that is in the banks already, for the matrix before in the same block, is not written there again."""
     kept: list[tuple[int, Step]] = []
     there: object = None
     for number, step in steps:
-        operand = groups[number].operators[0].op.inputs[0]
+        operand = (groups[number].block, groups[number].operators[0].op.inputs[0])
         if step == "broadcast" and operand == there:
             continue
         there = operand if step in ("broadcast", "matrix") else None if step == "placing" else there

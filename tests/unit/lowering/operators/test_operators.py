@@ -160,6 +160,16 @@ def test_a_prefill_appends_its_keys_and_values(tiny) -> None:
     assert [span.bytes_written for span in appended] == [39 * 32 * 2] * 2
 
 
+def test_a_window_keeps_the_last_keys_and_values_of_a_prompt(tiny) -> None:
+    net = Tracer(prompts((9, 30)))
+    x = net.embedding(net.tokens(), net.weight(50, 32, name="table"))
+    net.output(net.attention(x, x, x, heads=2, window=12))
+    graph = net.finish("window")
+    result = run(tiny("npu-only", *SMALL), serial_plan(lowered(tiny("npu-only", *SMALL), graph)))
+    appended = [span for stage in result.stages for span in stage.operators if span.name.endswith(".append")]
+    assert [(span.bytes_read, span.bytes_written) for span in appended] == [(21 * 32 * 2, 21 * 32 * 2)] * 2
+
+
 def test_a_convolution_reads_its_bias_once_and_its_input_at_most_once_for_each_pass(tiny) -> None:
     graph = graph_of("images")
     result = run(tiny("npu-only", *SMALL), serial_plan(lowered(tiny("npu-only", *SMALL), graph)))
