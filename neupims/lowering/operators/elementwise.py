@@ -10,7 +10,7 @@ from neupims.graph import Operator, Tensor
 from neupims.graph.operator import Attribute
 from neupims.isa.work import STEP, NpuWork
 from neupims.lowering.operators.arena import Arena
-from neupims.lowering.operators.pieces import Pieces, contiguous, load_all, scattered, store_all, whole
+from neupims.lowering.operators.pieces import Pieces, contiguous, load_all, scattered, store_all
 from neupims.lowering.target import Target
 
 STEP_BYTES = 1 << 18
@@ -35,7 +35,7 @@ Read = list[tuple[Pieces, bool]]
 
 
 def lower_vector(op: Operator, arena: Arena, target: Target) -> NpuWork:
-    """Work of an operator on the vector units; operands that others share, and weights, are read before all else."""
+    """Work of an operator on the vector units; operands much smaller than the largest are read before all else."""
     moved, units = op.bytes_read + op.bytes_written, target.npu.vector.count
     wanted = min(MOST_STEPS, max(STEPS_AT_LEAST, moved // STEP_BYTES))
     rows = vector_rows(op, units * wanted)
@@ -105,12 +105,11 @@ def _written(op: Operator) -> tuple[Tensor, ...]:
 def _operands(op: Operator, arena: Arena, count: int) -> Read:
     if op.kind in SCATTERED:
         return SCATTERED[op.kind](op, arena, count)
-    inputs = [_streamed(tensor, arena, count, op) for tensor in (*op.inputs, *op.states)]
-    return [*((whole(arena.base(weight), weight.bytes), True) for weight in op.weights), *inputs]
+    return [_streamed(tensor, arena, count, op) for tensor in (*op.weights, *op.inputs, *op.states)]
 
 
 def _streamed(tensor: Tensor, arena: Arena, count: int, op: Operator) -> tuple[Pieces, bool]:
-    largest = max(other.bytes for other in (*op.inputs, *op.outputs, *op.states))
+    largest = max(other.bytes for other in (*op.weights, *op.inputs, *op.outputs, *op.states))
     parts = count if 2 * tensor.bytes > largest // count else 1
     return contiguous(arena.base(tensor), tensor.bytes, parts), tensor.role != "activation"
 

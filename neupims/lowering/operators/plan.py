@@ -6,7 +6,7 @@ from functools import partial
 from itertools import groupby
 from typing import Literal
 
-from neupims.errors import ConfigError
+from neupims.errors import CapacityError, ConfigError
 from neupims.graph import Graph
 from neupims.hardware.system import SystemSpec
 from neupims.isa.work import NpuWork, PimMatrix, PimWork, Plan, Stage
@@ -93,7 +93,19 @@ class Lowered:
     def _works(self, number: int, part: Segment) -> list[Work]:
         half, groups = self.halves[number], self.groups[number]
         made = [work for group, step in part.steps for work in LOWER[step](groups[group], half)]
+        for work in made:
+            _check_loads(work, half.target.npu.scratchpad.bytes)
         return [replace(work, name=half.tag + work.name) for work in made] if half.tag else made
+
+
+def _check_loads(work: Work, room: int) -> None:
+    """CapacityError if an operator wants more at once than the scratchpad holds."""
+    largest = int(work.loads.bytes.max(initial=0)) if isinstance(work, NpuWork) else 0
+    if largest > room:
+        raise CapacityError(
+            f"processor.scratchpad.bytes: '{work.name}' wants {largest:,} bytes at once, and there are {room:,}: "
+            f"enlarge it, or shorten the requests"
+        )
 
 
 def target_of(system: SystemSpec, cost: Cost) -> Target:

@@ -16,7 +16,7 @@ from neupims.lowering.target import Target
 from neupims.lowering.tiling import Gemm, Tiling, W, X, areas
 
 GROUP_BYTES = 1 << 20
-"""Most bytes of the operands of a group of products, so that groups overlap with their loads."""
+"""Most bytes of the operands of a group of products, so that groups overlap with their loads, and of one in a group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ def lower_products(task: Task, address: AddressMap, target: Target) -> NpuWork:
     product, arrays = task.product, target.npu.arrays
     if product.count == 1 and task.b.early and _full(task, target):
         return _weights(task, address, target)
-    if array_tiles(product, arrays) <= arrays.count:
+    small = task.a.bytes + task.b.bytes <= GROUP_BYTES * product.count
+    if small and array_tiles(product, arrays) <= arrays.count:
         return _side_by_side(task, address, target)
     return _one_by_one(task, address, target)
 

@@ -8,11 +8,12 @@ from graph_zoo import ZOO, graph_of, tokens
 from neupims.errors import CapacityError, ConfigError
 from neupims.graph import Block, Graph, Operator, Tracer
 from neupims.graph.kinds import KINDS
-from neupims.graph.sequences import prompts
+from neupims.graph.sequences import prompts, samples
 from neupims.graph_runs import interleaved, tile_times
 from neupims.hardware.system import SystemSpec
 from neupims.isa.verify import Bounds, verify
-from neupims.isa.work import Plan
+from neupims.isa.work import Plan, Stage
+from neupims.lowering.operators.elementwise import lower_vector
 from neupims.lowering.operators.once import once
 from neupims.lowering.operators.outline import plan_of
 from neupims.lowering.operators.plan import Lowered, Sample, lower_graph, serial_plan
@@ -177,3 +178,26 @@ def test_a_convolution_reads_its_bias_once_and_its_input_at_most_once_for_each_p
     op = graph.operator("conv")
     assert span.bytes_read >= op.bytes_read
     assert span.bytes_written == op.bytes_written
+
+
+def test_a_product_on_the_vector_units_streams_its_weight(tiny) -> None:
+    """One vector times 64 x 4,000 weights is more than the scratchpad holds at once."""
+    net = Tracer(samples((1,)))
+    net.output(net.linear(net.input("x", 1, 64), 4000))
+    graph = net.finish("vector")
+    system = tiny("npu-only", "processor.scratchpad.bytes=400000", "processor.scratchpad.accumulator_bytes=400000")
+    made = lowered(system, graph, batches=(BATCH[:1],))
+    work = lower_vector(graph.operator("linear"), made.halves[0].arena, made.halves[0].target)
+    assert work.loads.bytes.sum() == graph.operator("linear").bytes_read
+    assert work.loads.bytes.max() <= 64 * 4000 * 2 // 4
+    assert run(system, Plan((Stage("vector", (work,)),), (1,))).iteration_ps > 0
+
+
+def test_a_request_that_no_scratchpad_holds_has_its_sentence(tiny) -> None:
+    system = tiny("npu-only", "processor.scratchpad.bytes=200000", "processor.scratchpad.accumulator_bytes=200000")
+    with pytest.raises(CapacityError) as error:
+        list(serial_plan(lowered(system, graph_of("tokens", (4000,)), batches=((Request(0, 4000),),))).stages)
+    assert str(error.value) == (
+        "processor.scratchpad.bytes: 'layer0' wants 255,936 bytes at once, and there are 200,000: enlarge it, or shorten "
+        "the requests"
+    )
