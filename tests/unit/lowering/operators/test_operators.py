@@ -198,6 +198,6 @@ def test_a_request_that_no_scratchpad_holds_has_its_sentence(tiny) -> None:
     with pytest.raises(CapacityError) as error:
         list(serial_plan(lowered(system, graph_of("tokens", (4000,)), batches=((Request(0, 4000),),))).stages)
     assert str(error.value) == (
-        "processor.scratchpad.bytes: 'layer0' wants 255,936 bytes at once, and there are 200,000: enlarge it, or shorten "
-        "the requests"
+        "processor.scratchpad.bytes: 'layer0' wants 255,936 bytes at once, and there are 200,000: enlarge it, or "
+        "shorten the requests"
     )
