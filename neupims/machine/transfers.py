@@ -195,9 +195,9 @@ class Transfers:
             return
         self._last_activity = self.memory.now
         self.arrived[ids] = done * self.clock.period_ps + self.interconnect_ps
-        watched = self._watch[ids]
-        for block, handler in zip(ids[watched >= 0].tolist(), watched[watched >= 0].tolist(), strict=True):
-            self._handlers[handler](block)
+        for block, handler in zip(ids.tolist(), self._watch[ids].tolist(), strict=True):
+            if handler >= 0:
+                self._handlers[handler](block)
         for listener in self.listeners:
             listener()
 

@@ -20,8 +20,8 @@ def advance(
     programs: Narrow,
     until: int,
     step: int,
-) -> None:
-    """Run the channels `which` up to, not including, cycle `until`.
+) -> int:
+    """Run the channels `which` up to, not including, cycle `until`; returns the cycle that they have reached.
 
     Unless `step` is 0, all of them run so many cycles at a time, and no further once a block has completed.
 
@@ -35,6 +35,7 @@ def advance(
             c = which[i]
             queues = pointer(npu[c]), pointer(side[c]), pointer(programs[c])
             _run(constants, pointer(channels[c]), blocks, *queues, stop)
+    return stop
 
 
 @inlined

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neupims.jit import Array
+from neupims.jit import Array, compiled
+from neupims.machine.dram.fast import layout as at
 
 Records = NDArray[Any]
 
@@ -22,6 +23,8 @@ class Classes:
         self.of: Array = np.arange(channels) if alone else np.zeros(channels, np.int64)
         self._several = [] if alone or channels == 1 else [0]
         """Classes of more than one channel."""
+        self._ends, self._next = np.empty((2, channels), np.int64), np.empty(0, np.int64)
+        """Room for `given_alike`."""
 
     @property
     def first(self) -> Array:
@@ -47,25 +50,27 @@ class Classes:
         self.of[self.of == second] = first
         self._note_several()
 
-    def part(self, owners: Records, records: Records) -> list[tuple[int, int]]:
-        """Part the classes whose channels are given different `records`; the old and the new first of each part.
+    def part(self, records: Records) -> list[tuple[int, int]]:
+        """Part the classes of which not all channels are given the same; the old and the new first of each part.
 
-        `owners` says which channel each record is for, `records` [record, byte] what it is.
+        `records` are RUNs or INSTRUCTIONs.
         """
-        given = np.unique(self.of[owners]).tolist()
-        several = [first for first in self._several if first in given]
-        if not several:
+        if self.alone:
             return []
-        order = np.argsort(owners, kind="stable")
-        starts = np.searchsorted(owners[order], np.arange(len(self.of) + 1))
-        counts, parted = np.diff(starts), list[tuple[int, int]]()
-        for first in several:
-            members = self.members(first)
-            own = [order[starts[channel] : starts[channel + 1]] for channel in members.tolist()]
-            if (counts[members] != counts[first]).any() or not _alike(records, own):
-                parted += self._part(first, members.tolist(), [records[rows].tobytes() for rows in own])
-        if parted:
-            self._note_several()
+        records = np.ascontiguousarray(records)
+        content = records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
+        if len(self._next) < len(records):
+            self._next = np.empty(2 * len(records), np.int64)
+        if given_alike(self.of, records, content, self._ends, self._next):
+            return []
+        order = np.argsort(records["channel"], kind="stable")
+        starts = np.searchsorted(records["channel"][order], np.arange(len(self.of) + 1))
+        width, parted = records["channel"].itemsize, list[tuple[int, int]]()
+        for first in self._several:
+            members = self.members(first).tolist()
+            own = [content[order[starts[channel] : starts[channel + 1]], width:].tobytes() for channel in members]
+            parted += self._part(first, members, own)
+        self._note_several()
         return parted
 
     def _part(self, first: int, members: list[int], contents: list[bytes]) -> Iterator[tuple[int, int]]:
@@ -78,10 +83,31 @@ class Classes:
         self._several = first[sizes > 1].tolist()
 
 
-def _alike(records: Records, rows: list[Array]) -> bool:
-    """Whether the records in several equally long lists of rows are the same."""
-    own = records[np.stack(rows)]
-    return bool((own == own[0]).all())
+@compiled
+def given_alike(of: Array, records: Records, content: Records, ends: Array, following: Array) -> bool:
+    """Whether the channels of each class are given the same `records`, whose bytes are `content` [record, byte].
+
+    What comes for a channel is chained in `ends` [2, channel], its first and last record, and `following` [record].
+    """
+    width, first, last = 4, ends[0], ends[1]
+    first[:] = at.NONE
+    for i in range(len(records)):
+        channel = records[i]["channel"]
+        if first[channel] == at.NONE:
+            first[channel] = i
+        else:
+            following[last[channel]] = i
+        last[channel], following[i] = i, at.NONE
+    for channel in range(len(of)):
+        own, other = first[channel], first[of[channel]]
+        while own != other and own != at.NONE and other != at.NONE:
+            for byte in range(width, content.shape[1]):
+                if content[own, byte] != content[other, byte]:
+                    return False
+            own, other = following[own], following[other]
+        if own != other:
+            return False
+    return True
 
 
 def groups_of(keyed: Iterable[tuple[int, bytes]]) -> dict[bytes, list[int]]:

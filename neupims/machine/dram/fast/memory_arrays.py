@@ -25,6 +25,11 @@ JOIN_EVERY, JOIN_PATIENCE = 2048, 8
 COUNTED = np.array([*range(at.COUNTS, at.COUNTS + at.KINDS), at.S_PIM_BUSY, at.S_MACS])
 PLACES = 1024
 """Of a queue, at first."""
+ENDS = ((at.S_RUN_HEAD0, at.S_RUN_N0), (at.S_RUN_HEAD1, at.S_RUN_N1), (at.S_PROG_HEAD, at.S_PROG_N))
+"""Where in the state of a channel the first entry of each of its queues is, and the end."""
+PROGRAM = 2
+"""The queue of PIM instructions."""
+NOTHING = np.empty(0, np.int64)
 
 
 class FastMemory:
@@ -37,8 +42,8 @@ class FastMemory:
         self._k = build_constants(memory, pim, WINDOW if trace else 0)
         self._channels = build_channels(memory, pim, self._k)
         count = len(self._channels)
-        self._npu, self._side = _new_queues(count, at.RUN_FIELDS), _new_queues(count, at.RUN_FIELDS)
-        self._programs = _new_queues(count, at.INSTRUCTION_FIELDS)
+        self._queues = [_new_queues(count, fields) for fields in (at.RUN_FIELDS, at.RUN_FIELDS, at.INSTRUCTION_FIELDS)]
+        """Runs at port 0, at port 1, and PIM programs."""
         self._blocks = _block_table(1024)
         self._registered = 0
         self._traces: list[NDArray[Any]] = []
@@ -47,14 +52,11 @@ class FastMemory:
         self._more = np.zeros((count, len(COUNTED)), np.int64)
         """What each channel has counted more than the one that stands for it."""
         self._next_join, self._pause = JOIN_EVERY, JOIN_EVERY
-        self._now = self._simulated = self._begun = 0
+        self.now = 0
+        """Cycles run."""
+        self._simulated = self._begun = 0
         self._first = np.arange(count)
         self._regroup()
-
-    @property
-    def now(self) -> int:
-        """Cycles run."""
-        return self._now
 
     def blocks(self, parts: Array) -> int:
         """Register blocks of so many parts each; returns the first one's id."""
@@ -73,54 +75,51 @@ class FastMemory:
     def submit(self, runs: NDArray[Any], port: int) -> None:
         """Queue RUNs at a port."""
         self._part(runs)
-        queues = self._with_room(self._side if port else self._npu, at.S_RUN_HEAD0 + port, at.S_RUN_N0 + port, runs)
-        append_runs(self._channels, self._classes.of, queues, port, runs)
-        self._npu, self._side = (self._npu, queues) if port else (queues, self._side)
+        x, of, done = self._channels, self._classes.of, 0
+        while (done := append_runs(x, of, self._queues[port], port, runs, done)) < len(runs):
+            self._lengthen(port, runs[done:])
 
     def submit_pim(self, instructions: NDArray[Any]) -> None:
         """Append INSTRUCTIONs to the PIM programs."""
         self._part(instructions)
-        self._programs = self._with_room(self._programs, at.S_PROG_HEAD, at.S_PROG_N, instructions)
         items = transactions(instructions, bool(self._k[at.P_COMPOSITE]))
-        append_instructions(self._channels, self._classes.of, self._programs, instructions, items)
+        x, of, done = self._channels, self._classes.of, 0
+        while (done := append_instructions(x, of, self._queues[PROGRAM], instructions, items, done)) < len(items):
+            self._lengthen(PROGRAM, instructions[done:])
         self._pause = JOIN_EVERY
 
-    def _queues(self) -> tuple[tuple[Narrow, int, int], ...]:
-        """The queues of channels, and where in their state the first entry and the end of each are."""
-        npu, side = (self._npu, at.S_RUN_HEAD0, at.S_RUN_N0), (self._side, at.S_RUN_HEAD1, at.S_RUN_N1)
-        return npu, side, (self._programs, at.S_PROG_HEAD, at.S_PROG_N)
-
-    def _with_room(self, queues: Narrow, head: int, end: int, records: NDArray[Any]) -> Narrow:
-        """Narrow, longer ones if need be, of which no more than two thirds are in use when `records` are appended."""
-        first, x = self._first, self._channels
+    def _lengthen(self, which: int, records: NDArray[Any]) -> None:
+        """Make some queues so long that two thirds of them hold what waits and `records`."""
+        first, x, queues, (head, end) = self._first, self._channels, self._queues[which], ENDS[which]
         waiting = x[first, end] - x[first, head]
         more = np.bincount(records["channel"], minlength=len(x))[first]
         need, places = int((waiting + more).max()) * 3 // 2, queues.shape[1]
-        if need <= places:
-            return queues
         longer = np.zeros((len(x), -(-need // places) * places, queues.shape[2]), queues.dtype)
         for channel, here, last in zip(first.tolist(), x[first, head].tolist(), x[first, end].tolist(), strict=True):
             longer[channel, : last - here] = queues[channel, here:last]
         x[first, end] = waiting
         x[first, head] = 0
-        return longer
+        self._queues[which] = longer
 
     def advance(self, until: int, step: int = 0) -> tuple[Array, Array]:
         """See Memory."""
-        b, n = self._blocks, int(self._blocks[at.B_N])
+        b = self._blocks
         while self.now < until and (step == 0 or b[at.B_FINISHED] == 0):
             self._run(min(until, self.now + WINDOW), step)
-        finished = at.B_LEFT + 2 * n
-        ids = b[finished : finished + b[at.B_FINISHED]].copy()
+        count = int(b[at.B_FINISHED])
+        if not count:
+            return NOTHING, NOTHING
         b[at.B_FINISHED] = 0
+        n = int(b[at.B_N])
+        finished = at.B_LEFT + 2 * n
+        ids = b[finished : finished + count].copy()
         return by_time(ids, b[at.B_LEFT + n + ids])
 
     def _run(self, until: int, step: int) -> None:
         if self.now >= self._next_join and not self._plain:
             self._join()
-        k, x, queues = self._k, self._channels, (self._npu, self._side, self._programs)
-        advance(k, x, self._first, self._blocks, *queues, until, step)
-        self._now = int(x[self._first[0], at.S_CYCLE])
+        npu, side, programs = self._queues
+        self.now = advance(self._k, self._channels, self._first, self._blocks, npu, side, programs, until, step)
         if self._trace:
             self._keep_trace()
 
@@ -138,13 +137,11 @@ class FastMemory:
 
     def _part(self, records: NDArray[Any]) -> None:
         """Part the classes of which not all channels are given the same."""
-        if self._classes.alone:
-            return
-        parts = self._classes.part(records["channel"], _without_channel(records))
+        parts = self._classes.part(records)
         for old, new in parts:
             self._channels[new] = self._channels[old]
             x = self._channels[new]
-            for queues, head, end in self._queues():
+            for queues, (head, end) in zip(self._queues, ENDS, strict=True):
                 queues[new, x[head] : x[end]] = queues[old, x[head] : x[end]]
         if parts:
             self._regroup()
@@ -181,7 +178,7 @@ class FastMemory:
         x = self._channels[channel]
         waiting = x[at.S_RUN_N0] - x[at.S_RUN_HEAD0] + x[at.S_RUN_N1] - x[at.S_RUN_HEAD1]
         out = np.empty(2 * len(x) + int(waiting) * at.R_TICKET, np.int64)
-        return out[: write_canonical(self._k, x, self._npu[channel], self._side[channel], out)].tobytes()
+        return out[: write_canonical(self._k, x, self._queues[0][channel], self._queues[1][channel], out)].tobytes()
 
     def _counted(self, channels: Array) -> Array:
         """Commands of each kind, busy cycles and MACs of channels that are run [channel, count]."""
@@ -189,7 +186,7 @@ class FastMemory:
 
     def relative_state(self) -> bytes:
         """That of the first channel; see `relative`."""
-        return relative_state(self._k, self._channels[0], self._npu[0], self._programs[0])
+        return relative_state(self._k, self._channels[0], self._queues[0][0], self._queues[PROGRAM][0])
 
     # What happened --------------------------------------------------------------------------
 
@@ -227,12 +224,6 @@ class FastMemory:
 def _new_queues(channels: int, fields: int) -> Narrow:
     """A queue for each channel."""
     return np.zeros((channels, PLACES, fields), np.int32)
-
-
-def _without_channel(records: NDArray[Any]) -> NDArray[np.uint8]:
-    """The bytes of each record behind its first field, the channel."""
-    width = records.dtype.itemsize
-    return np.ascontiguousarray(records).view(np.uint8).reshape(len(records), width)[:, records["channel"].itemsize :]
 
 
 def _block_table(size: int) -> Array:

@@ -11,49 +11,65 @@ Records = NDArray[Any]
 
 
 @compiled
-def append_runs(channels: Array, of: Array, queues: Narrow, port: int, runs: Records) -> None:
+def append_runs(channels: Array, of: Array, queues: Narrow, port: int, runs: Records, done: int) -> int:
     """Append RUNs to the `queues` [channel, place, field] of a port, of those channels that stand for themselves.
 
-    The queues have room, once what has been taken is overwritten. The link has yet to take their bursts.
+    The first `done` have been appended before. Returns how many are now: not all, if a queue is full. The link has yet
+    to take their bursts.
     """
-    for i in range(len(runs)):
+    for i in range(done, len(runs)):
         run = runs[i]
         channel = run["channel"]
         if of[channel] != channel:
             continue
         x, queue = channels[channel], queues[channel]
-        entry = queue[_next(x, queue, at.S_RUN_HEAD0 + port, at.S_RUN_N0 + port)]
+        place = _next(x, queue, at.S_RUN_HEAD0 + port, at.S_RUN_N0 + port)
+        if place == at.NONE:
+            return i
+        entry = queue[place]
         entry[at.R_BANK], entry[at.R_ROW], entry[at.R_COLUMN] = run["bank"], run["row"], run["column"]
         entry[at.R_BURSTS], entry[at.R_WRITE], entry[at.R_FEEDS] = run["bursts"], run["write"], run["feeds_pim"]
         entry[at.R_BLOCK], entry[at.R_TICKET] = run["block"], x[at.S_TICKETS]
         x[at.S_TICKETS] += 1
         x[at.S_UNSENT0 + port] += run["bursts"]
+    return len(runs)
 
 
 @compiled
-def append_instructions(channels: Array, of: Array, queues: Narrow, instructions: Records, items: Array) -> None:
+def append_instructions(
+    channels: Array, of: Array, queues: Narrow, instructions: Records, items: Array, done: int
+) -> int:
     """Append INSTRUCTIONs, of `items` [n] transactions, to the PIM programs in `queues`; as append_runs."""
-    for i in range(len(instructions)):
+    for i in range(done, len(instructions)):
         given = instructions[i]
         channel = given["channel"]
         if of[channel] != channel:
             continue
         x, queue = channels[channel], queues[channel]
-        entry = queue[_next(x, queue, at.S_PROG_HEAD, at.S_PROG_N)]
+        place = _next(x, queue, at.S_PROG_HEAD, at.S_PROG_N)
+        if place == at.NONE:
+            return i
+        entry = queue[place]
         entry[at.I_KIND], entry[at.I_BANK], entry[at.I_ROW] = given["kind"], given["bank"], given["row"]
         entry[at.I_GROUPS], entry[at.I_MACS], entry[at.I_BLOCK] = given["groups"], given["macs"], given["block"]
         entry[at.I_GATE], entry[at.I_HEADER], entry[at.I_TICKET] = given["gate"], given["header"], x[at.S_TICKETS]
         x[at.S_TICKETS] += 1
         x[at.S_UNSENT1] += items[i]
+    return len(instructions)
 
 
 @inlined
 def _next(x: Array, queue: Narrow, head: int, end: int) -> int:
-    """Take the next place of a queue between the places in `x[head]` and `x[end]`; what it holds may move up."""
+    """Take the next place of a queue between the places in `x[head]` and `x[end]`; what it holds may move up.
+
+    It does not if more than two thirds are in use, lest that be done again and again: there is no place, then.
+    """
     if x[head] == x[end]:
         x[head] = x[end] = 0
     if x[end] == len(queue):
         left = x[end] - x[head]
+        if 3 * left > 2 * len(queue):
+            return at.NONE
         for place in range(left):
             for field in range(queue.shape[1]):
                 queue[place, field] = queue[x[head] + place, field]
