@@ -1,13 +1,13 @@
 """Addresses from one running counter, as the published simulator makes them (spec section 4.3)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neupims.isa.address import AddressMap
-from neupims.isa.hash_order import hashed_runs
+from neupims.isa.hash_order import HashOrder
 
 Integers = NDArray[np.int64]
 
@@ -26,13 +26,17 @@ class RunningCounter:
     element_bytes: int
     hashed: bool = False
     cursor: int = 0
+    _order: HashOrder = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._order = HashOrder(self.address, self.wrap)
 
     def take(self, sizes: Integers, blocks: Integers, write: bool) -> NDArray[Any]:
         """RUNs of the next bytes: instruction i has `sizes[i]` of them and belongs to block `blocks[i]`."""
         start = self.cursor + self.element_bytes
         self.cursor = (self.cursor + int(sizes.sum())) % self.wrap
         if self.hashed:
-            return hashed_runs(self.address, start, self.wrap, sizes, blocks, write)
+            return self._order.runs(start, sizes, blocks, write)
         ends = start + np.cumsum(sizes)
         low, high, owner = _wrapped(ends - sizes, ends, self.wrap)
         return self.address.runs(low, high - low, write, blocks[owner])

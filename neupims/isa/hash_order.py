@@ -21,23 +21,40 @@ BEYOND = 256
 """Places of a table beyond two for each of its own."""
 
 
-def hashed_runs(
-    address: AddressMap, start: int, wrap: int, sizes: Integers, blocks: Integers, write: bool
-) -> NDArray[Any]:
-    """One RUN for each burst of instructions whose bytes follow each other from `start` on.
+class HashOrder:
+    """Lists the bursts of one instruction after the other in the order of a hash table."""
 
-    Instruction i has `sizes[i]` bytes and belongs to block `blocks[i]`; its bursts come as a hash set lists them.
-    After byte `wrap` - 1 comes byte 0.
-    """
-    from neupims.isa.hash_table import list_runs  # loads the compiler
+    def __init__(self, address: AddressMap, wrap: int) -> None:
+        self._burst_bytes, self._wrap = address.burst_bytes, wrap
+        columns = dict(address.fields)["column"]
+        self._layout = np.array([0, wrap, address.burst_bytes, columns, address.column_stride])
+        self._fields = _fields(address)
+        self._largest = 0
+        """Bursts of an instruction for which there is room."""
 
-    most = sizes // address.burst_bytes + 2 * (sizes // wrap + 2)
-    largest = int(most.max(initial=1))
-    room = np.empty((3, 2 * _places(largest) + BEYOND), np.int32)
-    hashed = np.empty((2, 4 + largest), np.int64)
-    runs = np.empty(int(most.sum()), RUN)
-    layout = np.array([start, wrap, address.burst_bytes, dict(address.fields)["column"], address.column_stride])
-    return runs[: list_runs(sizes, blocks, layout, _fields(address), room, hashed, write, runs)]
+    def runs(self, start: int, sizes: Integers, blocks: Integers, write: bool) -> NDArray[Any]:
+        """One RUN for each burst of instructions whose bytes follow each other from `start` on.
+
+        Instruction i has `sizes[i]` bytes and belongs to block `blocks[i]`; its bursts come as a hash set lists them.
+        After byte `wrap` - 1 comes byte 0.
+        """
+        from neupims.isa.hash_table import list_runs  # loads the compiler
+
+        largest = self._most(int(sizes.max(initial=0)), 1)
+        if largest > self._largest:
+            self._make_room(largest)
+        runs = np.empty(self._most(int(sizes.sum()), len(sizes)), RUN)
+        self._layout[0] = start
+        return runs[: list_runs(sizes, blocks, self._layout, self._fields, self._room, self._hashed, write, runs)]
+
+    def _most(self, size: int, instructions: int) -> int:
+        """Bursts of `size` bytes, at most: each instruction, and each lap, may cut one at both of its ends."""
+        return size // self._burst_bytes + 2 * (size // self._wrap) + 4 * instructions
+
+    def _make_room(self, largest: int) -> None:
+        self._largest = largest
+        self._room = np.empty((3, 2 * _places(largest) + BEYOND), np.int32)
+        self._hashed = np.empty((2, 4 + largest), np.int64)
 
 
 def _fields(address: AddressMap) -> Integers:

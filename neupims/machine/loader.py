@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neupims.isa.memory import RUN
 from neupims.isa.work import Loads, Records
 from neupims.machine.core import Core
 from neupims.machine.ranks import LOADER
@@ -31,9 +32,10 @@ class LoadQueue:
 
     def __init__(self, loads: Loads, core: Core) -> None:
         self.bytes, self.early = loads.bytes, loads.early
-        self._runs = loads.runs
-        self._offsets = np.searchsorted(loads.runs["block"], np.arange(len(loads.bytes) + 1))
-        self.first = core.transfers.register(parts_of(loads.runs, len(loads.bytes)))
+        parts = parts_of(loads.runs, len(loads.bytes))
+        self._runs = loads.runs if core.transfers.counter is None else _in_one(parts)
+        self._offsets = np.searchsorted(self._runs["block"], np.arange(len(parts) + 1, dtype=np.int32))
+        self.first = core.transfers.register(parts)
         self.waiting = np.ones(len(loads.bytes), np.bool_)
         self.ahead = 0
         """Bytes taken before the operator began."""
@@ -63,14 +65,25 @@ class LoadQueue:
         """Mark loads as gone; returns their runs with the ids of their blocks."""
         self.waiting[chosen] = False
         self.left -= len(chosen)
-        cuts = np.flatnonzero(np.diff(chosen) > 1) + 1
-        parts = [self._slice(part) for part in np.split(chosen, cuts)]
-        runs = np.concatenate(parts)
+        low, high = int(chosen[0]), int(chosen[-1]) + 1
+        if high - low == len(chosen):
+            runs = self._slice(low, high).copy()
+        else:
+            inner = np.flatnonzero(np.diff(chosen) > 1)
+            starts, ends = [low, *chosen[inner + 1].tolist()], [*(chosen[inner] + 1).tolist(), high]
+            runs = np.concatenate(list(map(self._slice, starts, ends)))
         runs["block"] += self.first
         return runs
 
-    def _slice(self, chosen: Ints) -> NDArray[Any]:
-        return self._runs[self._offsets[chosen[0]] : self._offsets[chosen[-1] + 1]]
+    def _slice(self, low: int, high: int) -> NDArray[Any]:
+        return self._runs[self._offsets[low] : self._offsets[high]]
+
+
+def _in_one(parts: Ints) -> Records:
+    """A RUN for each load, that tells only how many bursts it has: a counter is to give their addresses."""
+    runs = np.zeros(len(parts), RUN)
+    runs["block"], runs["bursts"] = np.arange(len(parts)), parts
+    return runs
 
 
 class Loader:

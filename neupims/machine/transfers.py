@@ -53,6 +53,11 @@ def parts_of(runs: Records, blocks: int) -> Ints:
     return np.bincount(runs["block"], weights=runs["bursts"], minlength=blocks).astype(np.int64)
 
 
+def _bursts(runs: Records, blocks: Ints) -> Ints:
+    """Bursts of each of several blocks, of which `runs` has some each and in this order."""
+    return np.add.reduceat(runs["bursts"], np.searchsorted(runs["block"], blocks))
+
+
 class Transfers:
     """The memory as the programs of a device see it; the partner of their SimPy environment.
 
@@ -143,12 +148,10 @@ class Transfers:
     def _relocated(self, runs: Records, sizes: Sizes, counter: RunningCounter) -> Records:
         """The requests of `runs` at the addresses that the counter gives them now."""
         blocks, size = sizes
-        moved = counter.take(size, np.arange(len(size)), bool(runs["write"][0]))
-        known = np.searchsorted(blocks, runs["block"])
-        more = np.bincount(moved["block"], moved["bursts"], len(size)) - np.bincount(known, runs["bursts"], len(size))
+        moved = counter.take(size, blocks, bool(runs["write"][0]))
+        more = _bursts(moved, blocks) - _bursts(runs, blocks)
         for index in np.flatnonzero(more).tolist():
             self.memory.add_parts(int(blocks[index]), int(more[index]))
-        moved["block"] = blocks[moved["block"]]
         return moved
 
     def send_pim(self, time: int, key: int, instructions: Records) -> None:

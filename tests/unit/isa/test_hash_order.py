@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neupims.isa.address import AddressMap
-from neupims.isa.hash_order import hashed_runs
+from neupims.isa.hash_order import HashOrder
 
 MASK = (1 << 64) - 1
 
@@ -78,7 +78,7 @@ def place(burst):
 
 
 def runs(start, sizes, wrap=ENDLESS):
-    return hashed_runs(ADDRESS, start, wrap, np.array(sizes, np.int64), np.arange(len(sizes)) + 7, False)
+    return HashOrder(ADDRESS, wrap).runs(start, np.array(sizes, np.int64), np.arange(len(sizes)) + 7, False)
 
 
 def places(runs):
