@@ -62,18 +62,15 @@ class LoadQueue:
         return np.unique(self._opens[low:high]).tolist()
 
     def take(self, chosen: Ints) -> Records:
-        """Mark loads as gone; returns their runs with the ids of their blocks."""
+        """Mark loads as gone; returns their runs."""
         self.waiting[chosen] = False
         self.left -= len(chosen)
         low, high = int(chosen[0]), int(chosen[-1]) + 1
         if high - low == len(chosen):
-            runs = self._slice(low, high).copy()
-        else:
-            inner = np.flatnonzero(np.diff(chosen) > 1)
-            starts, ends = [low, *chosen[inner + 1].tolist()], [*(chosen[inner] + 1).tolist(), high]
-            runs = np.concatenate(list(map(self._slice, starts, ends)))
-        runs["block"] += self.first
-        return runs
+            return self._slice(low, high)
+        inner = np.flatnonzero(np.diff(chosen) > 1)
+        starts, ends = [low, *chosen[inner + 1].tolist()], [*(chosen[inner] + 1).tolist(), high]
+        return np.concatenate(list(map(self._slice, starts, ends)))
 
     def _slice(self, low: int, high: int) -> NDArray[Any]:
         return self._runs[self._offsets[low] : self._offsets[high]]
@@ -164,8 +161,8 @@ class Loader:
         for part in np.split(chosen, range(rate, len(chosen), rate)):
             self._sent += 1
             time = max(self.core.now, self._free_at)
-            sizes = (part + queue.first, queue.bytes[part])
-            self.core.transfers.send(time, self._sent, queue.take(part), NPU_PORT, sizes)
+            sizes = (part, queue.bytes[part])
+            self.core.transfers.send(time, self._sent, queue.take(part), NPU_PORT, sizes, first=queue.first)
             if self.core.npu.loads_per_cycle is not None:
                 self._free_at = time + self.core.clock.period_ps
 

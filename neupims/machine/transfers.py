@@ -130,28 +130,36 @@ class Transfers:
     # Requests -------------------------------------------------------------------------------
 
     def send(
-        self, time: int, key: int, runs: Records, port: int, sizes: Sizes, then: Callable[[], None] | None = None
+        self,
+        time: int,
+        key: int,
+        runs: Records,
+        port: int,
+        sizes: Sizes,
+        then: Callable[[], None] | None = None,
+        first: int = 0,
     ) -> None:
         """Runs leave the core at `time`; `key` orders those that leave together. `then`: on arrival.
 
-        `sizes` are the blocks of the runs, and their bytes.
+        `first` is block 0 of the runs, `sizes` are their blocks, from there on, and the bytes of these.
         """
 
         def arrive() -> None:
             self._arrive()
-            self.memory.submit(runs if self.counter is None else self._relocated(runs, sizes, self.counter), port)
+            given = runs if self.counter is None else self._relocated(runs, sizes, first, self.counter)
+            self.memory.submit(given, port, first)
             if then is not None:
                 then()
 
         self.agenda.at(time + self.interconnect_ps, (REQUEST, port, key), arrive)
 
-    def _relocated(self, runs: Records, sizes: Sizes, counter: RunningCounter) -> Records:
+    def _relocated(self, runs: Records, sizes: Sizes, first: int, counter: RunningCounter) -> Records:
         """The requests of `runs` at the addresses that the counter gives them now."""
         blocks, size = sizes
         moved = counter.take(size, blocks, bool(runs["write"][0]))
         more = _bursts(moved, blocks) - _bursts(runs, blocks)
         for index in np.flatnonzero(more).tolist():
-            self.memory.add_parts(int(blocks[index]), int(more[index]))
+            self.memory.add_parts(first + int(blocks[index]), int(more[index]))
         return moved
 
     def send_pim(self, time: int, key: int, instructions: Records) -> None:

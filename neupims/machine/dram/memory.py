@@ -46,8 +46,8 @@ class Memory(Protocol):
         """Let a block of which nothing has been submitted have so many parts more (less, if negative)."""
         ...
 
-    def submit(self, runs: NDArray[Any], port: int) -> None:
-        """Queue RUNs with block ids at port 0 (NPU program) or 1 (PIM program), visible from `now` on."""
+    def submit(self, runs: NDArray[Any], port: int, first: int = 0) -> None:
+        """Queue RUNs at port 0 (NPU program) or 1 (PIM program), visible from `now` on; their block 0 is `first`."""
         ...
 
     def submit_pim(self, instructions: NDArray[Any]) -> None:
@@ -106,8 +106,10 @@ class ReferenceMemory:
         """See Memory."""
         self._blocks.left[block] += parts
 
-    def submit(self, runs: NDArray[Any], port: int) -> None:
+    def submit(self, runs: NDArray[Any], port: int, first: int = 0) -> None:
         """See Memory."""
+        runs = runs.copy()
+        runs["block"] += first
         for number, channel in enumerate(self.channels):
             channel.submit(runs[runs["channel"] == number], port)
 

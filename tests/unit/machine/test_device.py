@@ -139,8 +139,8 @@ class Forgetful:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._memory, name)
 
-    def submit(self, runs: Any, port: int) -> None:
-        self._memory.submit(runs[runs["write"] == 0], port)
+    def submit(self, runs: Any, port: int, first: int) -> None:
+        self._memory.submit(runs[runs["write"] == 0], port, first)
 
 
 def test_deadlock_of_an_idle_memory_is_an_error(new_memory: Make, system: Make, npu_work: Make) -> None:

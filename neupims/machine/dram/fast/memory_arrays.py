@@ -72,11 +72,11 @@ class FastMemory:
         """Change the parts of a block of which nothing has been submitted."""
         self._blocks[at.B_LEFT + block] += parts
 
-    def submit(self, runs: NDArray[Any], port: int) -> None:
-        """Queue RUNs at a port."""
+    def submit(self, runs: NDArray[Any], port: int, first: int = 0) -> None:
+        """Queue RUNs at a port; see Memory."""
         self._part(runs)
         x, of, done = self._channels, self._classes.of, 0
-        while (done := append_runs(x, of, self._queues[port], port, runs, done)) < len(runs):
+        while (done := append_runs(x, of, self._queues[port], port, runs, first, done)) < len(runs):
             self._lengthen(port, runs[done:])
 
     def submit_pim(self, instructions: NDArray[Any]) -> None:

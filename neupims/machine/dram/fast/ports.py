@@ -11,11 +11,11 @@ Records = NDArray[Any]
 
 
 @compiled
-def append_runs(channels: Array, of: Array, queues: Narrow, port: int, runs: Records, done: int) -> int:
+def append_runs(channels: Array, of: Array, queues: Narrow, port: int, runs: Records, first: int, done: int) -> int:
     """Append RUNs to the `queues` [channel, place, field] of a port, of those channels that stand for themselves.
 
-    The first `done` have been appended before. Returns how many are now: not all, if a queue is full. The link has yet
-    to take their bursts.
+    Their block 0 is `first`. So many as `done` have been appended before; returns how many are now: not all, if a queue
+    is full. The link has yet to take their bursts.
     """
     for i in range(done, len(runs)):
         run = runs[i]
@@ -29,7 +29,7 @@ def append_runs(channels: Array, of: Array, queues: Narrow, port: int, runs: Rec
         entry = queue[place]
         entry[at.R_BANK], entry[at.R_ROW], entry[at.R_COLUMN] = run["bank"], run["row"], run["column"]
         entry[at.R_BURSTS], entry[at.R_WRITE], entry[at.R_FEEDS] = run["bursts"], run["write"], run["feeds_pim"]
-        entry[at.R_BLOCK], entry[at.R_TICKET] = run["block"], x[at.S_TICKETS]
+        entry[at.R_BLOCK], entry[at.R_TICKET] = first + run["block"], x[at.S_TICKETS]
         x[at.S_TICKETS] += 1
         x[at.S_UNSENT0 + port] += run["bursts"]
     return len(runs)
