@@ -108,12 +108,12 @@ def _fill(info: Ints, entry: Ints, state: Ints, out: Ints, hashes: Ints, count: 
     _clear(info, state, LEAST_PLACES)
     for i in range(count):
         if i >= state[SIZE] * 8 // 10:
-            _list(info, entry, state, out)
+            _list(info, entry, out, i)
             _clear(info, state, 2 * state[SIZE])
             for j in range(i):
                 _put(info, entry, state, out[j], hashes[out[j]])
         _put(info, entry, state, i, hashes[i])
-    _list(info, entry, state, out)
+    _list(info, entry, out, count)
 
 
 @inlined
@@ -124,12 +124,12 @@ def _clear(info: Ints, state: Ints, size: int) -> None:
 
 
 @inlined
-def _list(info: Ints, entry: Ints, state: Ints, out: Ints) -> None:
-    n = 0
-    for place in range(2 * state[SIZE] + FULL):
-        if info[place]:
-            out[n] = entry[place]
-            n += 1
+def _list(info: Ints, entry: Ints, out: Ints, count: int) -> None:
+    """Write the `count` entries in the order of their places; in between, what is written is not yet the next one."""
+    n = place = 0
+    while n < count:
+        out[n] = entry[place]
+        n, place = n + (info[place] > 0), place + 1
 
 
 @inlined
