@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from math import ceil
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +10,10 @@ from numpy.typing import NDArray
 from neupims.errors import ConfigError
 from neupims.events.join import Join
 from neupims.hardware.pim import PimSpec
-from neupims.isa.memory import INSTRUCTION, TILE, transactions
+from neupims.isa.memory import INSTRUCTION, RUN, TILE, transactions
 from neupims.isa.work import PimRequest, Records
 from neupims.machine.core import Core
-from neupims.machine.transfers import Transfers, parts_of
+from neupims.machine.transfers import Transfers
 
 Ints = NDArray[np.int64]
 
@@ -27,7 +26,7 @@ class Phase:
         self.count = len(programs) * results
         sizes = [len(program) for program in programs]
         self._ends = np.cumsum([0, *sizes])
-        self._records = np.concatenate([np.empty(0, INSTRUCTION), *programs])
+        self._records = np.concatenate([np.empty(0, INSTRUCTION), *programs], dtype=INSTRUCTION)
         owner = np.repeat(np.arange(len(programs)), sizes)
         reports = self._records["block"] >= 0
         self._records["block"][reports] += (owner[reports] * results).astype(np.int32)
@@ -79,38 +78,39 @@ def expect(core: Core, phase: Phase, handler: Callable[[int], None], shortest: i
 class Writes:
     """One block of writes for each request that has any, which leaves in one part or head by head.
 
-    With `apart` each of these parts is a block of its own.
+    With `apart` each of these parts is a block of its own. Parts are numbered through the batch; a request without
+    writes counts as one part.
     """
 
     def __init__(self, runs: Sequence[Records], transfers: Transfers, apart: bool = False) -> None:
-        self._runs, self._apart = runs, apart
-        self.parts = [int(records["block"][-1]) + 1 if len(records) else 1 for records in runs]
-        """Parts of each request; 1 for a request without writes."""
-        used = [i for i, records in enumerate(runs) if len(records)]
-        self.requests = len(used)
+        self.parts = np.array([int(records["block"][-1]) + 1 if len(records) else 1 for records in runs], np.int64)
+        """Parts of each request."""
+        self.starts: Ints = np.cumsum(self.parts) - self.parts
+        """The first part of each request."""
+        lengths = np.array([len(records) for records in runs], np.int64)
+        used = lengths > 0
+        self.requests = int(used.sum())
         """Requests that have writes."""
-        blocks = [self.parts[i] if apart else 1 for i in used]
-        self.count = sum(blocks)
-        bursts = [parts_of(runs[i], self.parts[i]) if apart else [int(runs[i]["bursts"].sum())] for i in used]
-        self.bursts = sum(int(sum(each)) for each in bursts)
-        self.first = transfers.register(np.concatenate(bursts).astype(np.int64)) if used else 0
-        firsts = np.cumsum([self.first, *blocks[:-1]]).tolist()
-        self._block: dict[int, int] = dict(zip(used, firsts, strict=False))
+        self._runs = np.concatenate([np.empty(0, RUN), *runs], dtype=RUN)
+        part: Ints = np.repeat(self.starts, lengths) + self._runs["block"]
+        self._edges: list[int] = np.searchsorted(part, np.arange(int(self.parts.sum()) + 1)).tolist()
+        numbers = np.cumsum(np.repeat(used, self.parts)) if apart else np.repeat(np.cumsum(used), self.parts)
+        bursts = np.bincount(numbers[part] - 1, self._runs["bursts"]).astype(np.int64)
+        self.count, self.bursts = len(bursts), int(bursts.sum())
+        self.first = transfers.register(bursts) if self.count else 0
+        self._blocks: Ints = np.where(np.repeat(used, self.parts), self.first + numbers - 1, -1)
+        self._runs["block"] = self._blocks[part]
 
     def __contains__(self, request: int) -> bool:
-        return request in self._block
+        return bool(self._blocks[self.starts[request]] >= 0)
 
-    def block(self, request: int, part: int = 0) -> int:
-        """The block of a request, or of a part of it."""
-        return self._block[request] + part * self._apart
+    def block(self, request: int) -> int:
+        """The block of a request, or of its first part."""
+        return int(self._blocks[self.starts[request]])
 
-    def of(self, request: int, part: int) -> NDArray[Any]:
-        """The runs of a part of a request, with the id of their block."""
-        records = self._runs[request]
-        low, high = np.searchsorted(records["block"], (part, part + 1))
-        runs = records[low:high].copy()
-        runs["block"] = self.block(request, part)
-        return runs
+    def of(self, part: int) -> tuple[Records, Ints]:
+        """The runs of a part, which carry the id of their block, and that id."""
+        return self._runs[self._edges[part] : self._edges[part + 1]], self._blocks[part : part + 1]
 
 
 def pipelined(requests: Sequence[PimRequest], logit: Phase, attend: Phase, scores: Writes) -> Records:
@@ -141,7 +141,7 @@ def pipelined(requests: Sequence[PimRequest], logit: Phase, attend: Phase, score
         for indices in by_channel.values()
         for part in _pipeline(indices, max(1, len(split.intersection(indices))), logit, attend, scores)
     ]
-    return np.concatenate([np.empty(0, INSTRUCTION), *parts])
+    return np.concatenate([np.empty(0, INSTRUCTION), *parts], dtype=INSTRUCTION)
 
 
 def _pipeline(indices: Sequence[int], lag: int, logit: Phase, attend: Phase, scores: Writes) -> Iterator[Records]:
