@@ -149,12 +149,11 @@ class VectorPool:
         """Run `rows` rows of `latency` cycles each; they are ready now."""
         if rows < 1:
             raise RuntimeError("a step on the vector units has no rows")
-        work = Rows(rows, latency, done)
         if self._waits:
-            self._queues[program].append(work)
+            self._queues[program].append(Rows(rows, latency, done))
             self._dispatch()
         else:
-            self._run_at_once(work)
+            done(max(self._run_at_once(latency) for _ in range(rows)))
 
     @property
     def _now(self) -> int:
@@ -181,16 +180,19 @@ class VectorPool:
                 return queue[0]
         return None
 
-    def _run_at_once(self, work: Rows) -> None:
-        """Published: on the first idle unit; else on the last whose last row would have ended, or the first of all."""
+    def _run_at_once(self, latency: int) -> int:
         now = self._now
-        while work.left:
-            unit = next((unit for unit, end in enumerate(self._free) if end <= now), None)
-            if unit is None:
-                unit = max((unit for unit, end in enumerate(self._nominal) if end < now), default=0)
-            self._nominal[unit] = now + work.latency
-            self._free[unit] = end = max(now + work.latency, self._free[unit] + 1)
-            self._count(work, end)
+        unit = self._unit_at_once(now)
+        self._nominal[unit] = end = now + latency
+        self._free[unit] = end = max(end, self._free[unit] + 1)
+        return end
+
+    def _unit_at_once(self, now: int) -> int:
+        """Published: the first idle unit; else the last whose last row would have ended, or the first of all."""
+        for unit, end in enumerate(self._free):
+            if end <= now:
+                return unit
+        return max((unit for unit, end in enumerate(self._nominal) if end < now), default=0)
 
     def _start(self, work: Rows, end: int) -> None:
         heapreplace(self._free, end)
