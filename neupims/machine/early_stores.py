@@ -99,5 +99,6 @@ class EarlyStores(StoreQueue):
         if self._next < self.count and self._next_look() == self.core.now:
             low, self._next = self._next, self._next + 1
             self._free = self.core.now + self.core.clock.period_ps
-            self._send(low, self._next, self.core.now)
+            self._time = self.core.now
+            self._send(low, self._next)
         self._arm()

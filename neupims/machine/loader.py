@@ -54,9 +54,11 @@ class LoadQueue:
 
     def ended(self, part: slice, ends: Ints) -> list[int]:
         """Steps `part` end at `ends`: the times at which loads behind them may leave, if they have no delay."""
-        low, high = np.searchsorted(self._after, (part.start, part.stop))
+        low, high = self._after.searchsorted((part.start, part.stop)).tolist()
+        if low == high:
+            return []
         self._opens[low:high] = ends[self._after[low:high] - part.start] + self._reply
-        self._high = max(self._high, int(high))
+        self._high = max(self._high, high)
         return np.unique(self._opens[low:high]).tolist()
 
     def take(self, chosen: Ints) -> Records:

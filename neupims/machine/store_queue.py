@@ -1,7 +1,7 @@
 """Stores of one operator: sent when their step has ended, and acknowledged when the memory has taken them."""
 
+from bisect import bisect_left
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,13 @@ class StoreQueue:
 
     def __init__(self, stores: Stores, core: Core) -> None:
         self.stores, self.core, self.count = stores, core, len(stores.bytes)
-        self._runs = _in_pieces(stores.runs) if core.transfers.counter is None else stores.runs
+        self._steps: list[int] = stores.step.tolist()
+        self._runs = _in_pieces(stores.runs) if core.transfers.counter is None else stores.runs.copy()
         self._pieces = int(self._runs["block"][-1]) + 1 if self.count else 0
-        self._offsets = np.searchsorted(stores.runs["block"], np.arange(self.count + 1))
+        self._offsets: list[int] = np.searchsorted(stores.runs["block"], np.arange(self.count + 1)).tolist()
         self._first = core.transfers.register(parts_of(self._runs, self._pieces)) if self.count else 0
+        self._runs["block"] += self._first
+        self._blocks = np.arange(self._first, self._first + self.count)
         self._next = 0
         self._time = 0
         self._at_memory = False
@@ -51,33 +54,32 @@ class StoreQueue:
 
     def cause(self, step: int, last: int) -> int:
         """First step from `step` on that has a store, or `last` if there is none."""
-        place = int(np.searchsorted(self.stores.step, step))
-        return int(self.stores.step[place]) if place < self.count else last
+        place = bisect_left(self._steps, step)
+        return self._steps[place] if place < self.count else last
 
     def send(self, part: slice, ends: Ints) -> None:
         """Send the stores of the steps `part`, which end at `ends`."""
-        start, stop = int(part.start), int(part.stop)
-        until = int(np.searchsorted(self.stores.step, stop))
-        if until == self._next:
-            return
-        ready: Ints = np.maximum(ends[self.stores.step[self._next : until] - start], self._time)
-        times: Ints = np.maximum.accumulate(ready)
-        cuts = np.flatnonzero(np.diff(times)) + 1
-        edges: list[int] = [0, *cuts.tolist(), len(times)]
-        for low, high in pairwise(edges):
-            self._send(self._next + low, self._next + high, int(times[low]))
-        self._next, self._time = until, int(times[-1])
+        low, until = self._next, bisect_left(self._steps, part.stop, self._next)
+        times = ends[self.stores.step[low:until] - part.start].tolist()
+        for place, time in enumerate(times, self._next):
+            if time > self._time:
+                self._send(low, place)
+                low, self._time = place, time
+        self._send(low, until)
+        self._next = until
 
-    def _send(self, low: int, high: int, time: int) -> None:
-        runs = self._runs[self._offsets[low] : self._offsets[high]].copy()
-        runs["block"] += self._first
-        sizes = (np.arange(low, high) + self._first, self.stores.bytes[low:high])
-        self.core.transfers.send(time, 0, runs, NPU_PORT, sizes, self._arrive if high == self.count else None)
+    def _send(self, low: int, high: int) -> None:
+        """Send some stores at the time of the last."""
+        if low == high:
+            return
+        runs = self._runs[self._offsets[low] : self._offsets[high]]
+        sizes = (self._blocks[low:high], self.stores.bytes[low:high])
+        self.core.transfers.send(self._time, 0, runs, NPU_PORT, sizes, self._arrive if high == self.count else None)
 
     def _arrive(self) -> None:
         self._at_memory = True
         if self.core.transfers.counter is None:
-            self._behind = _least_behind(self._runs, self._pieces)
+            self._behind = _least_behind(self._runs, self._first, self._pieces)
         else:
             self._behind = np.zeros(self._pieces, np.int64)
 
@@ -108,10 +110,10 @@ def _in_pieces(runs: Records) -> Records:
     return pieces
 
 
-def _least_behind(runs: Records, pieces: int) -> Ints:
+def _least_behind(runs: Records, first: int, pieces: int) -> Ints:
     """Bursts behind each piece, in the channel of its own that has the fewest of them."""
     channels = int(runs["channel"].max()) + 1
-    place = runs["block"].astype(np.int64) * channels + runs["channel"]
+    place = (runs["block"].astype(np.int64) - first) * channels + runs["channel"]
     bursts = np.bincount(place, weights=runs["bursts"], minlength=pieces * channels).astype(np.int64)
     bursts = bursts.reshape(pieces, channels)
     behind = bursts.sum(axis=0) - np.cumsum(bursts, axis=0)
