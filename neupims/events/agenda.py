@@ -24,10 +24,8 @@ class Agenda:
     def __init__(self, env: Environment) -> None:
         self.env = env
         self._due: dict[int, list[tuple[Key, Action]]] = {}
-        self._event = Event(env)
-        """Stands in the queue of the environment once for each of these times, all with the same thing to do."""
-        self._event._ok, self._event._value = True, None
-        self._event.callbacks = self._callbacks = [self._run]
+        self._callbacks: list[Callable[[Event], None]] = [self._run]
+        self._event = _Due(env, self._callbacks)
 
     def at(self, time: int, key: Key, action: Action) -> None:
         """Run `action` at `time` (now or later). Keys of one time must differ, or their order not matter."""
@@ -44,9 +42,17 @@ class Agenda:
         self.env.schedule(self._event, FIRST, delay)
 
     def _run(self, event: Event) -> None:
-        event.callbacks = self._callbacks
+        event.callbacks = self._callbacks  # SimPy took them off: the event is still due at other times
         due = self._due.pop(int(self.env.now))
         if len(due) > 1:
             due.sort(key=_KEY)
         for _, action in due:
             action()
+
+
+class _Due(Event):
+    """What SimPy has in its queue once for each point in time; it only calls back."""
+
+    def __init__(self, env: Environment, callbacks: list[Callable[[Event], None]]) -> None:
+        super().__init__(env)
+        self._ok, self._value, self.callbacks = True, None, callbacks

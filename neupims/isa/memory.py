@@ -59,3 +59,9 @@ def transactions(instructions: NDArray[Any], composite: bool) -> NDArray[np.int6
     `composite`, else its PIM_MACs and a PIM_READ."""
     each = 1 if composite else instructions["macs"] + 1
     return np.where(instructions["kind"] == GWRITE, 1, 1 + instructions["groups"] * each).astype(np.int64)
+
+
+def bursts_between(runs: NDArray[Any], edges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Bursts of RUNs `edges[i]` to `edges[i + 1]` - 1, for each i."""
+    before = np.concatenate(([0], np.cumsum(runs["bursts"], dtype=np.int64)))
+    return np.diff(before[edges])

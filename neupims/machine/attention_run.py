@@ -134,10 +134,7 @@ class AttentionRun:
     # Logits and softmax ---------------------------------------------------------------------
 
     def _expect_logits(self) -> None:
-        expect(self.core, self._logit, self._logit_known, min(self._softmax))
-
-    def _logit_known(self, block: int) -> None:
-        self._logits.known(block - self._logit.first, int(self.core.transfers.arrived[block]))
+        expect(self.core, self._logit, self._logits.known, min(self._softmax))
 
     def _logits_known(self, row: int, arrival: int) -> None:
         """All logits of a head of a request arrive at `arrival`; `row` is that of its first part."""
@@ -168,10 +165,7 @@ class AttentionRun:
         self._dispatch(self._attend.records)
 
     def _expect_attends(self) -> None:
-        expect(self.core, self._attend, self._attend_known, 0)
-
-    def _attend_known(self, block: int) -> None:
-        self._attended.known(block - self._attend.first, int(self.core.transfers.arrived[block]))
+        expect(self.core, self._attend, self._attended.known, 0)
 
     def _attends_known(self, row: int, arrival: int) -> None:
         """What all parts of a request attend to for a result is there; `row` is that of its first part."""

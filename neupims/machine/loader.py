@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neupims.isa.memory import bursts_between
 from neupims.isa.work import Loads, Records
 from neupims.machine.core import Core
 from neupims.machine.ranks import LOADER
-from neupims.machine.transfers import NEVER, NPU_PORT, parts_of
+from neupims.machine.transfers import NEVER, NPU_PORT
 
 Ints = NDArray[np.int64]
 
@@ -33,7 +34,7 @@ class LoadQueue:
         self.bytes, self.early = loads.bytes, loads.early
         self._runs = loads.runs
         self._offsets = np.searchsorted(loads.runs["block"], np.arange(len(loads.bytes) + 1))
-        self.first = core.transfers.register(parts_of(loads.runs, len(loads.bytes)))
+        self.first = core.transfers.register(bursts_between(loads.runs, self._offsets))
         self.waiting = np.ones(len(loads.bytes), np.bool_)
         self.ahead = 0
         """Bytes taken before the operator began."""

@@ -41,10 +41,10 @@ class MatrixRun:
             self.core.transfers.send_pim(first + self.core.transfers.clock.ps(cycles), key, part)
             key += 1
 
-    def _arrived(self, block: int) -> None:
-        arrival, row = int(self.core.transfers.arrived[block]), block - self._tiles.first
+    def _arrived(self, row: int, arrival: int) -> None:
         if self._sum:
-            self.core.agenda.at(arrival, (*ATTEND_RESULT, block), partial(self._rows.arrived, row, self._sum))
+            key = (*ATTEND_RESULT, self._tiles.first + row)
+            self.core.agenda.at(arrival, key, partial(self._rows.arrived, row, self._sum))
         else:
             self._known.result(row, arrival)
 

@@ -39,6 +39,9 @@ class OperatorRun:
         self._known = 0
         self._next = 0
         self._last_end = 0
+        self._state: tuple[int, int, int, bool] | None = None
+        """What the lookahead of loads depends on, as it was when that was last computed."""
+        self._load_lookahead = 0
         self._stores = (StoreQueue if work.stores.early is None else EarlyStores)(work.stores, core)
         if self._last_need > self._loads:
             raise RuntimeError(f"{work.name}: a step wants {self._last_need} loads but there are {self._loads}")
@@ -96,9 +99,12 @@ class OperatorRun:
 
     def lookahead(self, loader_waits: bool) -> int:
         """Cycles that memory may run before anything that it completes in them can cause a request."""
-        return min(self._load_lookahead(loader_waits), self._stores.lookahead)
+        state = (self._known, self._next, self._stores.sent, loader_waits)
+        if state != self._state:
+            self._state, self._load_lookahead = state, self._lookahead_of_loads(loader_waits)
+        return min(self._load_lookahead, self._stores.lookahead)
 
-    def _load_lookahead(self, loader_waits: bool) -> int:
+    def _lookahead_of_loads(self, loader_waits: bool) -> int:
         """The same for loads.
 
         They can cause the next store, the end of the operator, or other loads if the loader waits for room.

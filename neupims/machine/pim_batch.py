@@ -62,14 +62,17 @@ class Phase:
         return records
 
 
-def expect(core: Core, phase: Phase, handler: Callable[[int], None], shortest: int) -> None:
-    """Call `handler` for each result; until all are known, answers may follow after `shortest` NPU cycles."""
+def expect(core: Core, phase: Phase, handler: Callable[[int, int], None], shortest: int) -> None:
+    """Call `handler` with the row of each result, counted from the first of the phase, and its arrival.
+
+    Until all are known, answers may follow after `shortest` NPU cycles.
+    """
     window = core.transfers.reaction(core.ahead.result, core.clock.ps(shortest))
     core.transfers.holds.add(window)
     known = Join(phase.count, 0, lambda _: core.transfers.holds.remove(window))
 
     def handle(block: int) -> None:
-        handler(block)
+        handler(block - phase.first, int(core.transfers.arrived[block]))
         known.count_down(0)
 
     core.transfers.watch(phase.first, phase.count, handle)

@@ -62,10 +62,10 @@ class Gathered:
 
     def known(self, row: int, time: int) -> None:
         """The result of one part is there at `time`."""
-        rows = self.rows(row)
-        if len(rows) == 1:
+        if self._whole[row // self.results].parts == 1:
             self.action(row, time)
             return
+        rows = self.rows(row)
         first = rows[0]
         if first not in self._joins:
             self._joins[first] = Join(len(rows), 0, lambda last: self.action(first, last))

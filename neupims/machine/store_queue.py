@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neupims.events.join import Join
+from neupims.isa.memory import bursts_between
 from neupims.isa.work import Records, Stores
 from neupims.machine.core import Core
-from neupims.machine.transfers import NEVER, NPU_PORT, parts_of
+from neupims.machine.transfers import NEVER, NPU_PORT
 
 Ints = NDArray[np.int64]
 PIECE = 1024
@@ -28,10 +29,12 @@ class StoreQueue:
         self._runs = _in_pieces(stores.runs) if core.transfers.counter is None else stores.runs.copy()
         self._pieces = int(self._runs["block"][-1]) + 1 if self.count else 0
         self._offsets: list[int] = np.searchsorted(stores.runs["block"], np.arange(self.count + 1)).tolist()
-        self._first = core.transfers.register(parts_of(self._runs, self._pieces)) if self.count else 0
+        edges = np.searchsorted(self._runs["block"], np.arange(self._pieces + 1))
+        self._first = core.transfers.register(bursts_between(self._runs, edges)) if self.count else 0
         self._runs["block"] += self._first
         self._blocks = np.arange(self._first, self._first + self.count)
-        self._next = 0
+        self.sent = 0
+        """Stores that have left."""
         self._time = 0
         self._at_memory = False
         self._behind: Ints = np.empty(0, np.int64)
@@ -59,14 +62,14 @@ class StoreQueue:
 
     def send(self, part: slice, ends: Ints) -> None:
         """Send the stores of the steps `part`, which end at `ends`."""
-        low, until = self._next, bisect_left(self._steps, part.stop, self._next)
+        low, until = self.sent, bisect_left(self._steps, part.stop, self.sent)
         times = ends[self.stores.step[low:until] - part.start].tolist()
-        for place, time in enumerate(times, self._next):
+        for place, time in enumerate(times, self.sent):
             if time > self._time:
                 self._send(low, place)
                 low, self._time = place, time
         self._send(low, until)
-        self._next = until
+        self.sent = until
 
     def _send(self, low: int, high: int) -> None:
         """Send some stores at the time of the last."""

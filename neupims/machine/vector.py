@@ -153,7 +153,7 @@ class VectorPool:
             self._queues[program].append(Rows(rows, latency, done))
             self._dispatch()
         else:
-            done(max(self._run_at_once(latency) for _ in range(rows)))
+            done(self._run_at_once(rows, latency))
 
     @property
     def _now(self) -> int:
@@ -180,12 +180,14 @@ class VectorPool:
                 return queue[0]
         return None
 
-    def _run_at_once(self, latency: int) -> int:
-        now = self._now
-        unit = self._unit_at_once(now)
-        self._nominal[unit] = end = now + latency
-        self._free[unit] = end = max(end, self._free[unit] + 1)
-        return end
+    def _run_at_once(self, rows: int, latency: int) -> int:
+        now, free, last = self._now, self._free, 0
+        for _ in range(rows):
+            unit = self._unit_at_once(now)
+            self._nominal[unit] = now + latency
+            free[unit] = max(now + latency, free[unit] + 1)
+            last = max(last, free[unit])
+        return last
 
     def _unit_at_once(self, now: int) -> int:
         """Published: the first idle unit; else the last whose last row would have ended, or the first of all."""
