@@ -63,5 +63,8 @@ def transactions(instructions: NDArray[Any], composite: bool) -> NDArray[np.int6
 
 def bursts_between(runs: NDArray[Any], edges: NDArray[np.int64]) -> NDArray[np.int64]:
     """Bursts of RUNs `edges[i]` to `edges[i + 1]` - 1, for each i."""
-    before = np.concatenate(([0], np.cumsum(runs["bursts"], dtype=np.int64)))
-    return np.diff(before[edges])
+    if not len(runs):
+        return np.zeros(len(edges) - 1, np.int64)
+    starts = edges[:-1]
+    sums = np.add.reduceat(runs["bursts"], np.minimum(starts, len(runs) - 1), dtype=np.int64)
+    return np.where(starts < edges[1:], sums, 0)
