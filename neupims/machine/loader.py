@@ -31,7 +31,11 @@ class LoadQueue:
     """The loads of one operator and which of them have left."""
 
     def __init__(self, loads: Loads, core: Core) -> None:
-        self.bytes, self.early = loads.bytes, loads.early
+        self.bytes = loads.bytes
+        self._early: Ints = np.flatnonzero(loads.early)
+        self._early_bytes: Ints = np.cumsum(loads.bytes[self._early])
+        self._fetched = 0
+        """Early loads that have gone before the operator began."""
         self._runs = loads.runs
         self._offsets = np.searchsorted(loads.runs["block"], np.arange(len(loads.bytes) + 1))
         self.first = core.transfers.register(bursts_between(loads.runs, self._offsets))
@@ -52,6 +56,18 @@ class LoadQueue:
             self._low += 1
         here = slice(self._low, self._high)
         return self._low + np.flatnonzero(self.waiting[here] & (self._opens[here] <= now))
+
+    def next_early(self) -> int | None:
+        """Bytes of the early load whose turn it is, before the operator has begun."""
+        return int(self.bytes[self._early[self._fetched]]) if self._fetched < len(self._early) else None
+
+    def fetch(self, room: int) -> Ints:
+        """The next early loads that fit into `room` bytes, which go now, before the operator has begun."""
+        low = self._fetched
+        self._fetched = int(self._early_bytes.searchsorted(self.ahead + room, "right"))
+        chosen = self._early[low : self._fetched]
+        self.ahead += int(self.bytes[chosen].sum())
+        return chosen
 
     def ended(self, part: slice, ends: Ints) -> list[int]:
         """Steps `part` end at `ends`: the times at which loads behind them may leave, if they have no delay."""
@@ -88,7 +104,9 @@ class Loader:
         self._round = 0
         self._due = set[int]()
         """Times at which the loader will look again."""
-        self._out: list[tuple[Ints, Ints]] = []
+        self._out: Ints = np.empty(0, np.int64)
+        self._out_bytes: Ints = np.empty(0, np.int64)
+        """Loads fetched ahead that were still on their way at the last look, and their bytes."""
         self._sent = FIRST_LOAD
         self._free_at = 0
         memory = core.system.memory
@@ -164,27 +182,23 @@ class Loader:
     def _send_ahead(self) -> None:
         out = self._outstanding()
         for queue in self.queues[self.index + 1 :]:
-            if queue is None:
+            if queue is None or (size := queue.next_early()) is None:
                 continue
-            waiting = np.flatnonzero(queue.waiting & queue.early)
-            if not len(waiting):
-                continue
-            allowance = max(self._limit - out, 0 if out else int(queue.bytes[waiting[0]]))
-            room = min(self.core.scratchpad.room_ahead(self.core.now), allowance)
-            count = int(np.searchsorted(np.cumsum(queue.bytes[waiting]), room, "right"))
-            if count:
-                out += self._take_ahead(queue, waiting[:count])
-            if count < len(waiting):
-                self._come_back(int(queue.bytes[waiting[count]]))
+            allowance = max(self._limit - out, 0 if out else size)
+            chosen = queue.fetch(min(self.core.scratchpad.room_ahead(self.core.now), allowance))
+            if len(chosen):
+                out += self._send_early(queue, chosen)
+            if (size := queue.next_early()) is not None:
+                self._come_back(size)
                 return
 
-    def _take_ahead(self, queue: LoadQueue, chosen: Ints) -> int:
+    def _send_early(self, queue: LoadQueue, chosen: Ints) -> int:
         sizes = queue.bytes[chosen]
         total = int(sizes.sum())
         self.core.scratchpad.try_take_ahead(total, self.core.now)
-        queue.ahead += total
         self._send(queue, chosen)
-        self._out.append((chosen + queue.first, sizes))
+        self._out = np.concatenate((self._out, chosen + queue.first))
+        self._out_bytes = np.concatenate((self._out_bytes, sizes))
         return total
 
     def _come_back(self, size: int) -> None:
@@ -207,11 +221,7 @@ class Loader:
 
     def _outstanding(self) -> int:
         """Bytes fetched ahead that are still on their way."""
-        total, still = 0, list[tuple[Ints, Ints]]()
-        for blocks, sizes in self._out:
-            under_way = self.core.transfers.arrived[blocks] > self.core.now
-            if under_way.any():
-                still.append((blocks[under_way], sizes[under_way]))
-                total += int(sizes[under_way].sum())
-        self._out = still
-        return total
+        under_way = self.core.transfers.arrived[self._out] > self.core.now
+        if not under_way.all():
+            self._out, self._out_bytes = self._out[under_way], self._out_bytes[under_way]
+        return int(self._out_bytes.sum())
