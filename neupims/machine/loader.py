@@ -185,9 +185,9 @@ class Loader:
             if queue is None or (size := queue.next_early()) is None:
                 continue
             allowance = max(self._limit - out, 0 if out else size)
-            chosen = queue.fetch(min(self.core.scratchpad.room_ahead(self.core.now), allowance))
-            if len(chosen):
-                out += self._send_early(queue, chosen)
+            room = min(self.core.scratchpad.room_ahead(self.core.now), allowance)
+            if size <= room:
+                out += self._send_early(queue, queue.fetch(room))
             if (size := queue.next_early()) is not None:
                 self._come_back(size)
                 return

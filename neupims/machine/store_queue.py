@@ -26,12 +26,13 @@ class StoreQueue:
     def __init__(self, stores: Stores, core: Core) -> None:
         self.stores, self.core, self.count = stores, core, len(stores.bytes)
         self._steps: list[int] = stores.step.tolist()
-        self._runs = _in_pieces(stores.runs) if core.transfers.counter is None else stores.runs.copy()
-        self._pieces = int(self._runs["block"][-1]) + 1 if self.count else 0
-        self._offsets: list[int] = np.searchsorted(stores.runs["block"], np.arange(self.count + 1)).tolist()
-        edges = np.searchsorted(self._runs["block"], np.arange(self._pieces + 1))
-        self._first = core.transfers.register(bursts_between(self._runs, edges)) if self.count else 0
-        self._runs["block"] += self._first
+        offsets = np.searchsorted(stores.runs["block"], np.arange(self.count + 1))
+        self._offsets: list[int] = offsets.tolist()
+        edges = _edges_of_pieces(stores.runs, offsets) if core.transfers.counter is None else offsets
+        self._pieces = len(edges) - 1
+        self._first = core.transfers.register(bursts_between(stores.runs, edges)) if self.count else 0
+        self._runs = stores.runs.copy()
+        self._runs["block"] = np.repeat(np.arange(self._first, self._first + self._pieces), np.diff(edges))
         self._blocks = np.arange(self._first, self._first + self.count)
         self.sent = 0
         """Stores that have left."""
@@ -103,14 +104,12 @@ class StoreQueue:
         return transfers.reaction(self.core.ahead.access + waiting, 0)
 
 
-def _in_pieces(runs: Records) -> Records:
-    """The runs with blocks of about PIECE bursts instead of the stores that they belong to."""
-    pieces = runs.copy()
-    if len(runs):
-        turn = np.cumsum(runs["bursts"]) // PIECE
-        new = (np.diff(runs["block"]) > 0) | (np.diff(turn) > 0)
-        pieces["block"] = np.concatenate(([0], np.cumsum(new)))
-    return pieces
+def _edges_of_pieces(runs: Records, offsets: Ints) -> Ints:
+    """First runs of pieces of about PIECE bursts, each of one store; `offsets` are those of the stores."""
+    if not len(runs):
+        return offsets
+    until: Ints = np.cumsum(runs["bursts"], dtype=np.int64)
+    return np.union1d(offsets, np.searchsorted(until, np.arange(PIECE, int(until[-1]) + 1, PIECE)))
 
 
 def _least_behind(runs: Records, first: int, pieces: int) -> Ints:
