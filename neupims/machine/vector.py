@@ -194,7 +194,10 @@ class VectorPool:
         for unit, end in enumerate(self._free):
             if end <= now:
                 return unit
-        return max((unit for unit, end in enumerate(self._nominal) if end < now), default=0)
+        for unit in reversed(range(len(self._nominal))):
+            if self._nominal[unit] < now:
+                return unit
+        return 0
 
     def _start(self, work: Rows, end: int) -> None:
         heapreplace(self._free, end)
