@@ -10,7 +10,7 @@ Action = Callable[[], None]
 Key = tuple[int, ...]
 
 FIRST = EventPriority(-1)
-_KEY = itemgetter(0)
+BY_KEY = itemgetter(0)
 
 
 class Agenda:
@@ -45,7 +45,7 @@ class Agenda:
         event.callbacks = self._callbacks  # SimPy took them off: the event is still due at other times
         due = self._due.pop(int(self.env.now))
         if len(due) > 1:
-            due.sort(key=_KEY)
+            due.sort(key=BY_KEY)
         for _, action in due:
             action()
 

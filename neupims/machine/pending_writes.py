@@ -13,8 +13,8 @@ from neupims.machine.transfers import NEVER, PIM_PORT
 class PendingWrites:
     """Writes of the requests of a batch, some of which may have none; `action` gets the time of the last.
 
-    Result r of a request is row `request * results + r`. What is known of a row or a part beforehand is in lists,
-    for there are tens of thousands of them.
+    Result r of a request is row `request * results + r`. There are tens of thousands of rows and parts, so what
+    is known of them beforehand is in lists.
     """
 
     def __init__(
@@ -30,16 +30,15 @@ class PendingWrites:
         """A part of request i that leaves by itself has `sizes[i]` bytes; `requests` have results."""
         self._writes, self._core = writes, core
         parts, rows = writes.parts, np.arange(len(writes.parts)) * results
-        which = writes.starts[:, None] + np.arange(results) * parts[:, None] // results
-        self._part: list[int] = which.ravel().tolist()
-        self._left: list[int] = np.bincount(which.ravel()).tolist()
+        part_of_row = (writes.starts[:, None] + np.arange(results) * parts[:, None] // results).ravel()
+        self._part: list[int] = part_of_row.tolist()
+        self._left: list[int] = np.bincount(part_of_row).tolist()
         self._latest = [core.now] * len(self._left)
-        behind = np.arange(len(self._left)) - np.repeat(writes.starts, parts)
-        self._keys: list[int] = (first_key + np.repeat(rows, parts) + behind).tolist()
+        keys = first_key + np.repeat(rows - writes.starts, parts) + np.arange(len(self._left))
+        self._keys: list[int] = keys.tolist()
         self._sizes = np.repeat(np.array(sizes, np.int64), parts)
         self._known = Join(writes.count + requests - writes.requests, core.now, action)
-        self._unsent = int(parts[[request in writes for request in range(len(parts))]].sum())
-        self._unknown = writes.count
+        self._unsent, self._unknown = writes.leaving, writes.count
         self.earliest = NEVER
         """When the first of them is complete."""
         core.transfers.watch(writes.first, writes.count, self._learn)

@@ -94,6 +94,8 @@ class Writes:
         used = lengths > 0
         self.requests = int(used.sum())
         """Requests that have writes."""
+        self.leaving = int(self.parts[used].sum())
+        """Parts of these requests."""
         self._runs = np.concatenate([np.empty(0, RUN), *runs], dtype=RUN)
         part: Ints = np.repeat(self.starts, lengths) + self._runs["block"]
         self._edges: list[int] = np.searchsorted(part, np.arange(int(self.parts.sum()) + 1)).tolist()
