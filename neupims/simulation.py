@@ -159,7 +159,7 @@ def _share(progress: Progress, name: str, number: int, count: int) -> Progress:
 
 def _shape(model: Model, setting: Setting) -> DecoderShape:
     """Dimensions of the model, whatever the batch, cut to the wanted number of layers."""
-    shape = read_decoder(model.decode((1,)))
+    shape = read_decoder(model.smallest)
     if setting.layers is None:
         return shape
     if not 1 <= setting.layers <= shape.layers:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil
 
 import numpy as np
@@ -50,16 +51,18 @@ class Phase:
         """The programs of all requests, in the order of the batch."""
         return self._records
 
-    def of(self, request: int, gate: int = -1) -> Records:
-        """The program of one request, held at its first instruction until block `gate` is complete.
+    def programs(self, gates: Sequence[int] | None = None) -> list[Records]:
+        """The program of each request; with `gates`, held at its first instruction until that block is complete.
 
         Where further instructions have gates, these are counted from there on.
         """
-        records = self._records[self._ends[request] : self._ends[request + 1]].copy()
-        if gate >= 0 and len(records):
-            records["gate"][0] = 0
-            records["gate"][records["gate"] >= 0] += gate
-        return records
+        records, sizes = self._records, np.diff(self._ends)
+        if gates is not None:
+            records = records.copy()
+            records["gate"][self._ends[:-1][sizes > 0]] = 0
+            held = records["gate"] >= 0
+            records["gate"][held] += np.repeat(gates, sizes)[held]
+        return [records[low:high] for low, high in pairwise(self._ends.tolist())]
 
 
 def expect(core: Core, phase: Phase, handler: Callable[[int, int], None], shortest: int) -> None:
@@ -141,22 +144,23 @@ def pipelined(requests: Sequence[PimRequest], logit: Phase, attend: Phase, score
         by_channel.setdefault(request.channel, []).append(index)
     continued = [request.continues for request in [*requests[1:], *requests[:1]]]
     split = {index for index, request in enumerate(requests) if request.continues or continued[index]}
+    gates = [scores.block(index) for index in range(len(requests))]
+    programs = logit.programs(), attend.programs(gates)
     parts = [
         part
         for indices in by_channel.values()
-        for part in _pipeline(indices, max(1, len(split.intersection(indices))), logit, attend, scores)
+        for part in _pipeline(indices, max(1, len(split.intersection(indices))), *programs)
     ]
     return np.concatenate([np.empty(0, INSTRUCTION), *parts], dtype=INSTRUCTION)
 
 
-def _pipeline(indices: Sequence[int], lag: int, logit: Phase, attend: Phase, scores: Writes) -> Iterator[Records]:
+def _pipeline(indices: Sequence[int], lag: int, logits: list[Records], attends: list[Records]) -> Iterator[Records]:
     """Each attend follows the logits that are `lag` later."""
     for position in range(len(indices) + lag):
         if position < len(indices):
-            yield logit.of(indices[position])
+            yield logits[indices[position]]
         if position >= lag:
-            before = indices[position - lag]
-            yield attend.of(before, scores.block(before))
+            yield attends[indices[position - lag]]
 
 
 def departures(records: Records, pim: PimSpec, channels: int) -> Iterator[tuple[int, Records]]:
