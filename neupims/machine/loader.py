@@ -43,6 +43,8 @@ class LoadQueue:
         self.ahead = 0
         """Bytes taken before the operator began."""
         self._after = np.full(len(loads.bytes), -1) if loads.after is None else loads.after
+        self._last_after = int(self._after[-1])
+        """The last step that a load waits for, or -1."""
         self._opens = np.where(self._after < 0, 0, NEVER)
         self.left = len(loads.bytes)
         """Loads that have not gone."""
@@ -71,9 +73,9 @@ class LoadQueue:
 
     def ended(self, part: slice, ends: Ints) -> list[int]:
         """Steps `part` end at `ends`: the times at which loads behind them may leave, if they have no delay."""
-        low, high = self._after.searchsorted((part.start, part.stop)).tolist()
-        if low == high:
+        if self._last_after < part.start:
             return []
+        low, high = self._after.searchsorted((part.start, part.stop)).tolist()
         self._opens[low:high] = ends[self._after[low:high] - part.start] + self._reply
         self._high = max(self._high, high)
         return np.unique(self._opens[low:high]).tolist()
