@@ -37,7 +37,7 @@ class LoadQueue:
         self._fetched = 0
         """Early loads that have gone before the operator began."""
         self._runs = loads.runs
-        self._offsets = np.searchsorted(loads.runs["block"], np.arange(len(loads.bytes) + 1))
+        self._offsets = np.searchsorted(loads.runs["block"], np.arange(len(loads.bytes) + 1, dtype=np.int32))
         self.first = core.transfers.register(bursts_between(loads.runs, self._offsets))
         self.waiting = np.ones(len(loads.bytes), np.bool_)
         self.ahead = 0

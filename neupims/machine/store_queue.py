@@ -26,7 +26,7 @@ class StoreQueue:
     def __init__(self, stores: Stores, core: Core) -> None:
         self.stores, self.core, self.count = stores, core, len(stores.bytes)
         self._steps: list[int] = stores.step.tolist()
-        offsets = np.searchsorted(stores.runs["block"], np.arange(self.count + 1))
+        offsets = np.searchsorted(stores.runs["block"], np.arange(self.count + 1, dtype=np.int32))
         self._offsets: list[int] = offsets.tolist()
         edges = _edges_of_pieces(stores.runs, offsets) if core.transfers.counter is None else offsets
         self._pieces = len(edges) - 1
