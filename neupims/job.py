@@ -138,7 +138,7 @@ def default_tp(model: Model) -> int:
     """
     if model.name in DEFAULT_TP or model.passes != "decode":
         return DEFAULT_TP.get(model.name, 1)
-    graph = model.decode((1,))
+    graph = model.smallest
     try:
         shape = read_decoder(graph)
     except ModelError:

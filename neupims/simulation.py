@@ -83,7 +83,7 @@ def simulate(
     if runs_as_graph(system, model, batch, phase):
         check_settings(system, model, tp, layers, periods, unroll)
         return simulate_graph(system, model, batch, interleaving, engine, Tools(progress, cache), pp, phase)
-    packed = _packed(system, _shape(model, batch, setting), batch, setting)
+    packed = _packed(system, _shape(model, setting), batch, setting)
     parts = _micro_batches(packed, pp)
     known = ResultCache() if cache is None and pp > 1 else cache
     tools = Tools(progress, known)
@@ -148,7 +148,7 @@ def plan(
     if runs_as_graph(system, model, batch, phase):
         check_settings(system, model, tp, layers, periods, False)
         return last_plan(system, model, batch, interleaving, pp, phase)
-    packed = _packed(system, _shape(model, batch, setting), batch, setting)
+    packed = _packed(system, _shape(model, setting), batch, setting)
     first = _micro_batches(packed, pp)[0]
     return _plan(system, model, first, _others(packed, first), setting)
 
@@ -157,9 +157,9 @@ def _share(progress: Progress, name: str, number: int, count: int) -> Progress:
     return lambda text, fraction: progress(f"{name}: {text}", (number + fraction) / count)
 
 
-def _shape(model: Model, batch: Batch, setting: Setting) -> DecoderShape:
-    """Dimensions of the model, cut to the wanted number of layers."""
-    shape = read_decoder(model.decode([request.length for request in batch]))
+def _shape(model: Model, setting: Setting) -> DecoderShape:
+    """Dimensions of the model, whatever the batch, cut to the wanted number of layers."""
+    shape = read_decoder(model.smallest)
     if setting.layers is None:
         return shape
     if not 1 <= setting.layers <= shape.layers:
@@ -233,7 +233,7 @@ def _fastest(
 
 
 def _plan(system: SystemSpec, model: Model, batch: Batch, waiting: Batch, setting: Setting) -> Plan:
-    shape = _shape(model, batch, setting)
+    shape = _shape(model, setting)
     mode = "interleaved" if _modes(system, len(batch), setting)[-1] == "on" else "serial"
     estimate = _estimate(system, shape, setting.tp)
     count = system.policy.sub_batch_count if mode == "interleaved" else 1
@@ -259,7 +259,7 @@ def _roofline(system: SystemSpec, model: Model, batch: Batch, waiting: Batch, se
     processor, policy = system.processor, system.policy
     assert processor.kind == "gpu"
     works, repeats = lower_roofline(
-        _shape(model, batch, setting),
+        _shape(model, setting),
         batch,
         processor.memory_bytes,
         waiting=waiting,

@@ -1,6 +1,7 @@
 """Actions at points in time, in an order that does not depend on when they were entered."""
 
 from collections.abc import Callable
+from operator import itemgetter
 
 from simpy.core import Environment
 from simpy.events import Event, EventPriority
@@ -9,6 +10,7 @@ Action = Callable[[], None]
 Key = tuple[int, ...]
 
 FIRST = EventPriority(-1)
+BY_KEY = itemgetter(0)
 
 
 class Agenda:
@@ -22,6 +24,8 @@ class Agenda:
     def __init__(self, env: Environment) -> None:
         self.env = env
         self._due: dict[int, list[tuple[Key, Action]]] = {}
+        self._callbacks: list[Callable[[Event], None]] = [self._run]
+        self._event = _Due(env, self._callbacks)
 
     def at(self, time: int, key: Key, action: Action) -> None:
         """Run `action` at `time` (now or later). Keys of one time must differ, or their order not matter."""
@@ -32,27 +36,23 @@ class Agenda:
         due.append((key, action))
 
     def _schedule(self, time: int) -> None:
-        if time < self.env.now:
+        delay = time - self.env.now
+        if delay < 0:
             raise RuntimeError(f"an action for {time} ps was entered at {self.env.now} ps: it lies in the past")
-        _Due(self.env, time, self._run)
+        self.env.schedule(self._event, FIRST, delay)
 
     def _run(self, event: Event) -> None:
+        event.callbacks = self._callbacks  # SimPy took them off: the event is still due at other times
         due = self._due.pop(int(self.env.now))
         if len(due) > 1:
-            due.sort(key=_key)
+            due.sort(key=BY_KEY)
         for _, action in due:
             action()
 
 
 class _Due(Event):
-    """The event of one point in time."""
+    """What SimPy has in its queue once for each point in time; it only calls back."""
 
-    def __init__(self, env: Environment, time: int, action: Callable[[Event], None]) -> None:
+    def __init__(self, env: Environment, callbacks: list[Callable[[Event], None]]) -> None:
         super().__init__(env)
-        self._ok, self._value = True, None
-        self.callbacks = [action]
-        env.schedule(self, FIRST, time - env.now)
-
-
-def _key(entry: tuple[Key, Action]) -> Key:
-    return entry[0]
+        self._ok, self._value, self.callbacks = True, None, callbacks

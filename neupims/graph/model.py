@@ -41,17 +41,22 @@ class Model:
     @property
     def params(self) -> int:
         """Trainable parameters, biases included, counted from the shapes of the weights."""
-        return self._smallest.params
+        return self.smallest.params
 
     @property
     def layers(self) -> int:
         """Repetitions of the outermost blocks."""
-        return sum(block.count for block in self._smallest.blocks)
+        return sum(block.count for block in self.smallest.blocks)
 
     @property
     def passes(self) -> Phase:
         """What is simulated unless something else is asked for."""
         return self.architecture.passes
+
+    @cached_property
+    def smallest(self) -> Graph:
+        """What is simulated unless something else is asked for, over one request of one token. ModelError as below."""
+        return self.trace((1,))
 
     def decode(self, lengths: Iterable[int]) -> Graph:
         """One new token for each request, whose context, the new token included, has `lengths[i]` tokens.
@@ -95,10 +100,6 @@ class Model:
         """
         forward = self._traced(lengths, "training")
         return training_step(forward, trainable, optimizer=optimizer, loss=loss, recompute=recompute)
-
-    @cached_property
-    def _smallest(self) -> Graph:
-        return self.trace((1,))
 
     def _traced(self, lengths: Iterable[int], phase: Phase) -> Graph:
         net = Tracer(PHASES[phase](lengths))

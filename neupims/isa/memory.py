@@ -59,3 +59,12 @@ def transactions(instructions: NDArray[Any], composite: bool) -> NDArray[np.int6
     `composite`, else its PIM_MACs and a PIM_READ."""
     each = 1 if composite else instructions["macs"] + 1
     return np.where(instructions["kind"] == GWRITE, 1, 1 + instructions["groups"] * each).astype(np.int64)
+
+
+def bursts_between(runs: NDArray[Any], edges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Bursts of RUNs `edges[i]` to `edges[i + 1]` - 1, for each i."""
+    if not len(runs):
+        return np.zeros(len(edges) - 1, np.int64)
+    starts = edges[:-1]
+    sums = np.add.reduceat(runs["bursts"], np.minimum(starts, len(runs) - 1), dtype=np.int64)
+    return np.where(starts < edges[1:], sums, 0)

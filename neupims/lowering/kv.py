@@ -167,7 +167,7 @@ class QkvRows:
                 low, high = max(left - start, 0), min(right - start, size)
                 if low < high:
                     parts.append(writer(np.arange(first, end), low, high, block))
-        runs = np.concatenate(parts)
+        runs = np.concatenate(parts, dtype=RUN)
         runs["write"], runs["feeds_pim"] = write, write
         return runs
 

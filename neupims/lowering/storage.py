@@ -58,10 +58,11 @@ class CounterStorage:
 
 def by_block(parts: Sequence[Records]) -> Records:
     """RUNs of several parts as one array, sorted by block; inside a block the parts keep their order."""
-    runs = np.concatenate(parts) if parts else np.empty(0, RUN)
-    if len([part for part in parts if len(part)]) < 2:
-        return runs
-    return runs[np.argsort(runs["block"], kind="stable")]
+    used = [part for part in parts if len(part)]
+    if len(used) < 2:
+        return used[0] if used else np.empty(0, RUN)
+    runs = np.concatenate(used, dtype=RUN)
+    return runs.take(np.argsort(runs["block"], kind="stable"))
 
 
 def loads(storage: Storage, accesses: Sequence[Access], early: Flags, element_bytes: int) -> Loads:

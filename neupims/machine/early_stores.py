@@ -1,5 +1,6 @@
 """Stores that do not wait for the last partial sum, as in the published simulator; see `isa.work.Accumulation`."""
 
+from bisect import bisect_left
 from collections.abc import Callable
 
 import numpy as np
@@ -28,7 +29,8 @@ class EarlyStores(StoreQueue):
         self._members = [members[self._early.of_step[step]] for step in stores.step.tolist()]
         first = np.array([steps_of[0] for steps_of in self._members], np.int64)
         behind = np.maximum(self._early.behind, 0)
-        self._cause = np.maximum.accumulate(np.where(self._early.filled_by < 0, first, behind))
+        causes = np.maximum.accumulate(np.where(self._early.filled_by < 0, first, behind))
+        self._causes: list[int] = causes.tolist()
         self._issue: Ints = np.full(steps, NEVER)
         self._end: Ints = np.full(steps, NEVER)
         self._last_issue = self._issued = 0
@@ -42,13 +44,12 @@ class EarlyStores(StoreQueue):
 
     def wants(self, loads: int) -> bool:
         """See StoreQueue."""
-        return self._next < self.count and int(self._early.filled_by[self._next]) >= loads
+        return self.sent < self.count and int(self._early.filled_by[self.sent]) >= loads
 
     def cause(self, step: int, last: int) -> int:
         """See StoreQueue."""
-        causes = self._cause[self._next :]
-        place = int(np.searchsorted(causes, step))
-        return int(causes[place]) if place < len(causes) else last
+        place = bisect_left(self._causes, step, self.sent)
+        return self._causes[place] if place < self.count else last
 
     def loaded(self, loads: int, reach: Ints) -> None:
         """See StoreQueue."""
@@ -72,7 +73,7 @@ class EarlyStores(StoreQueue):
 
     def _arm(self) -> None:
         """Come back when the head of the queue may leave, as far as that is known."""
-        if self._next == self.count:
+        if self.sent == self.count:
             return
         time = self._next_look()
         if time < self._armed:
@@ -81,7 +82,7 @@ class EarlyStores(StoreQueue):
 
     def _next_look(self) -> int:
         """The earliest time at which the accumulator of the head may be free of steps; NEVER if that is open."""
-        now, head = self.core.now, self._next
+        now, head = self.core.now, self.sent
         behind, steps = int(self._early.behind[head]), self._members[head]
         least = max(now, self._free, int(self._end[behind]) if behind >= 0 else 0)
         ends, issues = self._end[steps], self._issue[steps]
@@ -96,8 +97,9 @@ class EarlyStores(StoreQueue):
         if self.core.now != self._armed:
             return
         self._armed = NEVER
-        if self._next < self.count and self._next_look() == self.core.now:
-            low, self._next = self._next, self._next + 1
+        if self.sent < self.count and self._next_look() == self.core.now:
+            low, self.sent = self.sent, self.sent + 1
             self._free = self.core.now + self.core.clock.period_ps
-            self._send(low, self._next, self.core.now)
+            self._time = self.core.now
+            self._send(low, self.sent)
         self._arm()

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neupims.isa.memory import RUN
+from neupims.isa.memory import RUN, bursts_between
 from neupims.isa.work import Loads, Records
 from neupims.machine.core import Core
 from neupims.machine.ranks import LOADER
-from neupims.machine.transfers import NEVER, NPU_PORT, parts_of
+from neupims.machine.transfers import NEVER, NPU_PORT
 
 Ints = NDArray[np.int64]
 
@@ -31,15 +31,23 @@ class LoadQueue:
     """The loads of one operator and which of them have left."""
 
     def __init__(self, loads: Loads, core: Core) -> None:
-        self.bytes, self.early = loads.bytes, loads.early
-        parts = parts_of(loads.runs, len(loads.bytes))
-        self._runs = loads.runs if core.transfers.counter is None else _in_one(parts)
-        self._offsets = np.searchsorted(self._runs["block"], np.arange(len(parts) + 1, dtype=np.int32))
+        self.bytes = loads.bytes
+        self._early: Ints = np.flatnonzero(loads.early)
+        self._early_bytes: Ints = np.cumsum(loads.bytes[self._early])
+        self._fetched = 0
+        """Early loads that have gone before the operator began."""
+        edges = np.searchsorted(loads.runs["block"], np.arange(len(loads.bytes) + 1, dtype=np.int32))
+        parts = bursts_between(loads.runs, edges)
+        self._runs, self._offsets = loads.runs, edges
+        if core.transfers.counter is not None:
+            self._runs, self._offsets = _in_one(parts), np.arange(len(parts) + 1)
         self.first = core.transfers.register(parts)
         self.waiting = np.ones(len(loads.bytes), np.bool_)
         self.ahead = 0
         """Bytes taken before the operator began."""
         self._after = np.full(len(loads.bytes), -1) if loads.after is None else loads.after
+        self._last_after = int(self._after[-1])
+        """The last step that a load waits for, or -1."""
         self._opens = np.where(self._after < 0, 0, NEVER)
         self.left = len(loads.bytes)
         """Loads that have not gone."""
@@ -54,11 +62,25 @@ class LoadQueue:
         here = slice(self._low, self._high)
         return self._low + np.flatnonzero(self.waiting[here] & (self._opens[here] <= now))
 
+    def next_early(self) -> int | None:
+        """Bytes of the early load whose turn it is, before the operator has begun."""
+        return int(self.bytes[self._early[self._fetched]]) if self._fetched < len(self._early) else None
+
+    def fetch(self, room: int) -> Ints:
+        """The next early loads that fit into `room` bytes, which go now, before the operator has begun."""
+        low = self._fetched
+        self._fetched = int(self._early_bytes.searchsorted(self.ahead + room, "right"))
+        chosen = self._early[low : self._fetched]
+        self.ahead += int(self.bytes[chosen].sum())
+        return chosen
+
     def ended(self, part: slice, ends: Ints) -> list[int]:
         """Steps `part` end at `ends`: the times at which loads behind them may leave, if they have no delay."""
-        low, high = np.searchsorted(self._after, (part.start, part.stop))
+        if self._last_after < part.start:
+            return []
+        low, high = self._after.searchsorted((part.start, part.stop)).tolist()
         self._opens[low:high] = ends[self._after[low:high] - part.start] + self._reply
-        self._high = max(self._high, int(high))
+        self._high = max(self._high, high)
         return np.unique(self._opens[low:high]).tolist()
 
     def take(self, chosen: Ints) -> Records:
@@ -95,7 +117,9 @@ class Loader:
         self._round = 0
         self._due = set[int]()
         """Times at which the loader will look again."""
-        self._out: list[tuple[Ints, Ints]] = []
+        self._out: Ints = np.empty(0, np.int64)
+        self._out_bytes: Ints = np.empty(0, np.int64)
+        """Loads fetched ahead that were still on their way at the last look, and their bytes."""
         self._sent = FIRST_LOAD
         self._free_at = 0
         memory = core.system.memory
@@ -171,27 +195,23 @@ class Loader:
     def _send_ahead(self) -> None:
         out = self._outstanding()
         for queue in self.queues[self.index + 1 :]:
-            if queue is None:
+            if queue is None or (size := queue.next_early()) is None:
                 continue
-            waiting = np.flatnonzero(queue.waiting & queue.early)
-            if not len(waiting):
-                continue
-            allowance = max(self._limit - out, 0 if out else int(queue.bytes[waiting[0]]))
+            allowance = max(self._limit - out, 0 if out else size)
             room = min(self.core.scratchpad.room_ahead(self.core.now), allowance)
-            count = int(np.searchsorted(np.cumsum(queue.bytes[waiting]), room, "right"))
-            if count:
-                out += self._take_ahead(queue, waiting[:count])
-            if count < len(waiting):
-                self._come_back(int(queue.bytes[waiting[count]]))
+            if size <= room:
+                out += self._send_early(queue, queue.fetch(room))
+            if (size := queue.next_early()) is not None:
+                self._come_back(size)
                 return
 
-    def _take_ahead(self, queue: LoadQueue, chosen: Ints) -> int:
+    def _send_early(self, queue: LoadQueue, chosen: Ints) -> int:
         sizes = queue.bytes[chosen]
         total = int(sizes.sum())
         self.core.scratchpad.try_take_ahead(total, self.core.now)
-        queue.ahead += total
         self._send(queue, chosen)
-        self._out.append((chosen + queue.first, sizes))
+        self._out = np.concatenate((self._out, chosen + queue.first))
+        self._out_bytes = np.concatenate((self._out_bytes, sizes))
         return total
 
     def _come_back(self, size: int) -> None:
@@ -214,11 +234,7 @@ class Loader:
 
     def _outstanding(self) -> int:
         """Bytes fetched ahead that are still on their way."""
-        total, still = 0, list[tuple[Ints, Ints]]()
-        for blocks, sizes in self._out:
-            under_way = self.core.transfers.arrived[blocks] > self.core.now
-            if under_way.any():
-                still.append((blocks[under_way], sizes[under_way]))
-                total += int(sizes[under_way].sum())
-        self._out = still
-        return total
+        under_way = self.core.transfers.arrived[self._out] > self.core.now
+        if not under_way.all():
+            self._out, self._out_bytes = self._out[under_way], self._out_bytes[under_way]
+        return int(self._out_bytes.sum())

@@ -4,11 +4,10 @@ from functools import partial
 
 from simpy.events import Event
 
-from neupims.events.join import Join
 from neupims.isa.work import PimMatrix
-from neupims.machine.attention_run import PendingWrites
 from neupims.machine.core import Core
 from neupims.machine.outcome import OperatorSpan
+from neupims.machine.pending_writes import PendingWrites
 from neupims.machine.pim_batch import Phase, Writes, departures, expect
 from neupims.machine.pim_rows import ROWS
 from neupims.machine.ranks import ATTEND_RESULT, END_OF_PIM
@@ -33,28 +32,21 @@ class MatrixRun:
         """Start the work now."""
         now, vectors = self.core.now, len(self.work.vectors)
         self.start = now
-        self._known = PendingWrites(self._output, vectors, self.core, self._finish_at)
-        self._left = [Join(self.work.channels, now, partial(self._complete, vector)) for vector in range(vectors)]
-        self._rows = ROWS[self.core.npu.vector.order](range(self._tiles.count), self.core, self._summed)
+        sizes = [int(runs["bursts"].sum()) * self._memory.burst_bytes for runs in self.work.output]
+        self._known = PendingWrites(self._output, self.work.channels, sizes, self.core, self._finish_at, vectors)
+        self._rows = ROWS[self.core.npu.vector.order](range(self._tiles.count), self.core, self._known.result)
         expect(self.core, self._tiles, self._arrived, self._sum)
         key, first = self._tiles.count, now + self.core.operator_gap_ps
         for cycles, part in departures(self._tiles.records, self._pim, self._memory.channels):
             self.core.transfers.send_pim(first + self.core.transfers.clock.ps(cycles), key, part)
             key += 1
 
-    def _arrived(self, block: int) -> None:
-        arrival, row = int(self.core.transfers.arrived[block]), block - self._tiles.first
+    def _arrived(self, row: int, arrival: int) -> None:
         if self._sum:
-            self.core.agenda.at(arrival, (*ATTEND_RESULT, block), partial(self._rows.arrived, row, self._sum))
+            key = (*ATTEND_RESULT, self._tiles.first + row)
+            self.core.agenda.at(arrival, key, partial(self._rows.arrived, row, self._sum))
         else:
-            self._summed(row, arrival)
-
-    def _summed(self, row: int, time: int) -> None:
-        self._left[row // self.work.channels].count_down(time)
-
-    def _complete(self, vector: int, time: int) -> None:
-        size = int(self.work.output[vector]["bursts"].sum()) * self._memory.burst_bytes
-        self._known.send(vector, 0, time, vector, size)
+            self._known.result(row, arrival)
 
     def _finish_at(self, time: int) -> None:
         self.end = time

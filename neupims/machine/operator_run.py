@@ -30,16 +30,21 @@ class OperatorRun:
 
     def __init__(self, work: NpuWork, core: Core, released: Released) -> None:
         self.work, self.core, self._released = work, core, released
-        steps, loads = work.steps, len(work.loads.bytes)
-        self.queue = LoadQueue(work.loads, core) if loads else None
-        self._need: Ints = np.maximum.accumulate(steps["loads"].astype(np.int64))
-        self._reach = np.zeros(loads + 1, np.int64)
+        self._steps, self._loads = len(work.steps), len(work.loads.bytes)
+        self.queue = LoadQueue(work.loads, core) if self._loads else None
+        self._need: Ints = np.maximum.accumulate(work.steps["loads"].astype(np.int64))
+        self._last_need = int(self._need[-1]) if self._steps else 0
+        self._frees: Ints = work.steps["frees"].astype(np.int64)
+        self._reach = np.zeros(self._loads + 1, np.int64)
         self._known = 0
         self._next = 0
         self._last_end = 0
+        self._state: tuple[int, int, int, bool] | None = None
+        """What the lookahead of loads depends on, as it was when that was last computed."""
+        self._load_lookahead = 0
         self._stores = (StoreQueue if work.stores.early is None else EarlyStores)(work.stores, core)
-        if len(steps) and self._need[-1] > loads:
-            raise RuntimeError(f"{work.name}: a step wants {self._need[-1]} loads but there are {loads}")
+        if self._last_need > self._loads:
+            raise RuntimeError(f"{work.name}: a step wants {self._last_need} loads but there are {self._loads}")
         self._unit = UNITS[work.unit](work, core)
         self.finished = Event(core.env)
         self.start = self.end = 0
@@ -55,7 +60,7 @@ class OperatorRun:
         self._stores.begin(now, self._end.count_down)
         if self.queue is None:
             self._end.count_down(now)
-        if not len(self.work.steps):
+        if not self._steps:
             self._end.count_down(now)
         self.proceed()
 
@@ -64,7 +69,7 @@ class OperatorRun:
         self.core.agenda.at(time, END_OF_NPU, self._finish)
 
     def _finish(self) -> None:
-        unfreed = int(self.work.loads.bytes.sum()) - int(self.work.steps["frees"].sum())
+        unfreed = int(self.work.loads.bytes.sum()) - int(self._frees.sum())
         if unfreed < 0:
             raise RuntimeError(f"{self.work.name}: its steps free {-unfreed} bytes more than it loads")
         self.core.scratchpad.release(unfreed, self.core.now)
@@ -94,47 +99,51 @@ class OperatorRun:
 
     def lookahead(self, loader_waits: bool) -> int:
         """Cycles that memory may run before anything that it completes in them can cause a request."""
-        return min(self._load_lookahead(loader_waits), self._stores.lookahead)
+        state = (self._known, self._next, self._stores.sent, loader_waits)
+        if state != self._state:
+            self._state, self._load_lookahead = state, self._lookahead_of_loads(loader_waits)
+        return min(self._load_lookahead, self._stores.lookahead)
 
-    def _load_lookahead(self, loader_waits: bool) -> int:
+    def _lookahead_of_loads(self, loader_waits: bool) -> int:
         """The same for loads.
 
         They can cause the next store, the end of the operator, or other loads if the loader waits for room.
         """
-        transfers, loads, steps = self.core.transfers, len(self.work.loads.bytes), len(self.work.steps)
-        if self._known == loads:
+        transfers = self.core.transfers
+        if self._known == self._loads:
             return transfers.longest_window
-        if self._next == steps or self._need[-1] < loads or self._stores.wants(self._known):
+        if self._next == self._steps or self._last_need < self._loads or self._stores.wants(self._known):
             return transfers.reaction(self.core.ahead.access, 0)
-        cause = self._next if loader_waits else self._stores.cause(self._next, steps - 1)
+        cause = self._next if loader_waits else self._stores.cause(self._next, self._steps - 1)
         return transfers.reaction(self.core.ahead.access, self.core.clock.ps(self._unit.delay(self._next, cause)))
 
     def _learn(self) -> bool:
         """Note arrivals that have become known, in the order of the loads."""
-        loads = len(self.work.loads.bytes)
-        if self.queue is None or self._known == loads:
+        if self.queue is None or self._known == self._loads:
             return False
-        times = self.core.transfers.arrived[self.queue.first + self._known : self.queue.first + loads]
-        unknown = np.flatnonzero(times == NEVER)
-        count = int(unknown[0]) if len(unknown) else len(times)
-        if count:
-            reach = np.maximum.accumulate(np.concatenate(([self._reach[self._known]], times[:count])))
-            self._reach[self._known + 1 : self._known + 1 + count] = reach[1:]
-            self._known += count
-            if self._known == loads:
-                self._end.count_down(int(self._reach[-1]))
-        return count > 0
+        arrived, first = self.core.transfers.arrived, self.queue.first
+        if arrived[first + self._known] == NEVER:
+            return False
+        times = arrived[first + self._known : first + self._loads]
+        count = int((times == NEVER).argmax()) or len(times)
+        reach = np.maximum.accumulate(times[:count])
+        self._reach[self._known + 1 : self._known + 1 + count] = np.maximum(reach, self._reach[self._known])
+        self._known += count
+        if self._known == self._loads:
+            self._end.count_down(int(self._reach[-1]))
+        return True
 
     def _ended(self, part: slice, ends: Ints) -> None:
         """Steps `part` end at `ends`: free the scratchpad, send the stores."""
         self._last_end = max(self._last_end, int(ends.max()))
-        frees = self.work.steps["frees"][part]
-        given = np.flatnonzero(frees)
-        for amount, end in zip(frees[given].tolist(), ends[given].tolist(), strict=True):
+        frees = self._frees[part]
+        given = frees.nonzero()[0]
+        times = ends[given].tolist()
+        for amount, end in zip(frees[given].tolist(), times, strict=True):
             self.core.scratchpad.release(amount, end)
         self._stores.send(part, ends)
-        self._released(ends[given].tolist())
+        self._released(times)
         if self.queue is not None:
             self._released(self.queue.ended(part, ends))
-        if part.stop == len(self.work.steps):
+        if part.stop == self._steps:
             self._end.count_down(self._last_end)

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from neupims.errors import ConfigError
 from neupims.events.join import Join
 from neupims.hardware.pim import PimSpec
-from neupims.isa.memory import INSTRUCTION, TILE, transactions
+from neupims.isa.memory import INSTRUCTION, RUN, TILE, transactions
 from neupims.isa.work import PimRequest, Records
 from neupims.machine.core import Core
-from neupims.machine.transfers import Transfers, parts_of
+from neupims.machine.transfers import Transfers
 
 Ints = NDArray[np.int64]
 
@@ -27,7 +27,7 @@ class Phase:
         self.count = len(programs) * results
         sizes = [len(program) for program in programs]
         self._ends = np.cumsum([0, *sizes])
-        self._records = np.concatenate([np.empty(0, INSTRUCTION), *programs])
+        self._records = np.concatenate([np.empty(0, INSTRUCTION), *programs], dtype=INSTRUCTION)
         owner = np.repeat(np.arange(len(programs)), sizes)
         reports = self._records["block"] >= 0
         self._records["block"][reports] += (owner[reports] * results).astype(np.int32)
@@ -51,26 +51,31 @@ class Phase:
         """The programs of all requests, in the order of the batch."""
         return self._records
 
-    def of(self, request: int, gate: int = -1) -> Records:
-        """The program of one request, held at its first instruction until block `gate` is complete.
+    def programs(self, gates: Sequence[int] | None = None) -> list[Records]:
+        """The program of each request; with `gates`, held at its first instruction until that block is complete.
 
         Where further instructions have gates, these are counted from there on.
         """
-        records = self._records[self._ends[request] : self._ends[request + 1]].copy()
-        if gate >= 0 and len(records):
-            records["gate"][0] = 0
-            records["gate"][records["gate"] >= 0] += gate
-        return records
+        records, sizes = self._records, np.diff(self._ends)
+        if gates is not None:
+            records = records.copy()
+            records["gate"][self._ends[:-1][sizes > 0]] = 0
+            held = records["gate"] >= 0
+            records["gate"][held] += np.repeat(gates, sizes)[held]
+        return [records[low:high] for low, high in pairwise(self._ends.tolist())]
 
 
-def expect(core: Core, phase: Phase, handler: Callable[[int], None], shortest: int) -> None:
-    """Call `handler` for each result; until all are known, answers may follow after `shortest` NPU cycles."""
+def expect(core: Core, phase: Phase, handler: Callable[[int, int], None], shortest: int) -> None:
+    """Call `handler` with the row of each result, counted from the first of the phase, and its arrival.
+
+    Until all are known, answers may follow after `shortest` NPU cycles.
+    """
     window = core.transfers.reaction(core.ahead.result, core.clock.ps(shortest))
     core.transfers.holds.add(window)
     known = Join(phase.count, 0, lambda _: core.transfers.holds.remove(window))
 
     def handle(block: int) -> None:
-        handler(block)
+        handler(block - phase.first, int(core.transfers.arrived[block]))
         known.count_down(0)
 
     core.transfers.watch(phase.first, phase.count, handle)
@@ -79,38 +84,41 @@ def expect(core: Core, phase: Phase, handler: Callable[[int], None], shortest: i
 class Writes:
     """One block of writes for each request that has any, which leaves in one part or head by head.
 
-    With `apart` each of these parts is a block of its own.
+    With `apart` each of these parts is a block of its own. Parts are numbered through the batch; a request without
+    writes counts as one part.
     """
 
     def __init__(self, runs: Sequence[Records], transfers: Transfers, apart: bool = False) -> None:
-        self._runs, self._apart = runs, apart
-        self.parts = [int(records["block"][-1]) + 1 if len(records) else 1 for records in runs]
-        """Parts of each request; 1 for a request without writes."""
-        used = [i for i, records in enumerate(runs) if len(records)]
-        self.requests = len(used)
+        self.parts = np.array([int(records["block"][-1]) + 1 if len(records) else 1 for records in runs], np.int64)
+        """Parts of each request."""
+        self.starts: Ints = np.cumsum(self.parts) - self.parts
+        """The first part of each request."""
+        lengths = np.array([len(records) for records in runs], np.int64)
+        used = lengths > 0
+        self.requests = int(used.sum())
         """Requests that have writes."""
-        blocks = [self.parts[i] if apart else 1 for i in used]
-        self.count = sum(blocks)
-        bursts = [parts_of(runs[i], self.parts[i]) if apart else [int(runs[i]["bursts"].sum())] for i in used]
-        self.bursts = sum(int(sum(each)) for each in bursts)
-        self.first = transfers.register(np.concatenate(bursts).astype(np.int64)) if used else 0
-        firsts = np.cumsum([self.first, *blocks[:-1]]).tolist()
-        self._block: dict[int, int] = dict(zip(used, firsts, strict=False))
+        self.leaving = int(self.parts[used].sum())
+        """Parts of these requests."""
+        self._runs = np.concatenate([np.empty(0, RUN), *runs], dtype=RUN)
+        part: Ints = np.repeat(self.starts, lengths) + self._runs["block"]
+        self._edges: list[int] = np.searchsorted(part, np.arange(int(self.parts.sum()) + 1)).tolist()
+        numbers = np.cumsum(np.repeat(used, self.parts)) if apart else np.repeat(np.cumsum(used), self.parts)
+        bursts = np.bincount(numbers[part] - 1, self._runs["bursts"]).astype(np.int64)
+        self.count, self.bursts = len(bursts), int(bursts.sum())
+        self.first = transfers.register(bursts) if self.count else 0
+        self._blocks: Ints = np.where(np.repeat(used, self.parts), self.first + numbers - 1, -1)
+        self._runs["block"] = self._blocks[part]
 
     def __contains__(self, request: int) -> bool:
-        return request in self._block
+        return bool(self._blocks[self.starts[request]] >= 0)
 
-    def block(self, request: int, part: int = 0) -> int:
-        """The block of a request, or of a part of it."""
-        return self._block[request] + part * self._apart
+    def block(self, request: int) -> int:
+        """The block of a request, or of its first part."""
+        return int(self._blocks[self.starts[request]])
 
-    def of(self, request: int, part: int) -> NDArray[Any]:
-        """The runs of a part of a request, with the id of their block."""
-        records = self._runs[request]
-        low, high = np.searchsorted(records["block"], (part, part + 1))
-        runs = records[low:high].copy()
-        runs["block"] = self.block(request, part)
-        return runs
+    def of(self, part: int) -> tuple[Records, Ints]:
+        """The runs of a part, which carry the id of their block, and that id."""
+        return self._runs[self._edges[part] : self._edges[part + 1]], self._blocks[part : part + 1]
 
 
 def pipelined(requests: Sequence[PimRequest], logit: Phase, attend: Phase, scores: Writes) -> Records:
@@ -136,22 +144,23 @@ def pipelined(requests: Sequence[PimRequest], logit: Phase, attend: Phase, score
         by_channel.setdefault(request.channel, []).append(index)
     continued = [request.continues for request in [*requests[1:], *requests[:1]]]
     split = {index for index, request in enumerate(requests) if request.continues or continued[index]}
+    gates = [scores.block(index) for index in range(len(requests))]
+    programs = logit.programs(), attend.programs(gates)
     parts = [
         part
         for indices in by_channel.values()
-        for part in _pipeline(indices, max(1, len(split.intersection(indices))), logit, attend, scores)
+        for part in _pipeline(indices, max(1, len(split.intersection(indices))), *programs)
     ]
-    return np.concatenate([np.empty(0, INSTRUCTION), *parts])
+    return np.concatenate([np.empty(0, INSTRUCTION), *parts], dtype=INSTRUCTION)
 
 
-def _pipeline(indices: Sequence[int], lag: int, logit: Phase, attend: Phase, scores: Writes) -> Iterator[Records]:
+def _pipeline(indices: Sequence[int], lag: int, logits: list[Records], attends: list[Records]) -> Iterator[Records]:
     """Each attend follows the logits that are `lag` later."""
     for position in range(len(indices) + lag):
         if position < len(indices):
-            yield logit.of(indices[position])
+            yield logits[indices[position]]
         if position >= lag:
-            before = indices[position - lag]
-            yield attend.of(before, scores.block(before))
+            yield attends[indices[position - lag]]
 
 
 def departures(records: Records, pim: PimSpec, channels: int) -> Iterator[tuple[int, Records]]:

@@ -31,6 +31,7 @@ class RowsInOrder:
 
     def __init__(self, program: Sequence[int], core: Core, done: Done) -> None:
         self._core, self._done, self._program = core, done, program
+        self._period = core.clock.period_ps
         self._latency: dict[int, int] = {}
         self._next = 0
         self._free = 0
@@ -40,20 +41,21 @@ class RowsInOrder:
         """The data of `row` are there now; on a unit it takes `latency` cycles."""
         self._latency[row] = latency
         if row == self._program[self._next]:
-            self._start()
+            if self._free > self._core.now:
+                self._core.agenda.at(self._free, NEXT_ROW, self._start)
+            else:
+                self._start()
 
     def _start(self) -> None:
-        now = self._core.now
-        while self._next < len(self._program) and (row := self._program[self._next]) in self._latency:
-            if self._free > now:
-                self._core.agenda.at(self._free, NEXT_ROW, self._start)
-                return
-            self._next += 1
-            self._free = now + self._core.clock.period_ps
-            self._core.vector.run(1, self._latency.pop(row), "pim", partial(self._leave, row))
+        row = self._program[self._next]
+        self._next += 1
+        self._free = self._core.now + self._period
+        self._core.vector.run(1, self._latency.pop(row), "pim", partial(self._leave, row))
+        if self._next < len(self._program) and self._program[self._next] in self._latency:
+            self._core.agenda.at(self._free, NEXT_ROW, self._start)
 
     def _leave(self, row: int, end: int) -> None:
-        self._left = max(self._core.clock.ps(end), self._left + self._core.clock.period_ps)
+        self._left = max(self._core.clock.ps(end), self._left + self._period)
         self._done(row, self._left)
 
 

@@ -4,9 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
 from neupims.events.join import Join
 from neupims.isa.work import PimRequest
 
+Ints = NDArray[np.int64]
 Action = Callable[[int, int], None]
 """Gets the row of a whole request, and a time."""
 
@@ -43,16 +47,25 @@ class Gathered:
 
     def rows(self, row: int) -> range:
         """The rows of all parts of the request that has `row`."""
-        whole, result = self._whole[row // self.results], row % self.results
+        whole = self._whole[row // self.results]
+        if whole.parts == 1:
+            return range(row, row + 1)
+        result = row % self.results
         first = whole.first * self.results + result
         return range(first, first + whole.parts * self.results, self.results)
 
+    def summed(self, amounts: Ints) -> Ints:
+        """For each row, the sum of `amounts` over the rows of all parts of its request."""
+        firsts, parts = [whole.first for whole in self.wholes], [whole.parts for whole in self.wholes]
+        sums: Ints = np.add.reduceat(amounts.reshape(-1, self.results), firsts, axis=0)
+        return np.repeat(sums, parts, axis=0).ravel()
+
     def known(self, row: int, time: int) -> None:
         """The result of one part is there at `time`."""
-        rows = self.rows(row)
-        if len(rows) == 1:
+        if self._whole[row // self.results].parts == 1:
             self.action(row, time)
             return
+        rows = self.rows(row)
         first = rows[0]
         if first not in self._joins:
             self._joins[first] = Join(len(rows), 0, lambda last: self.action(first, last))

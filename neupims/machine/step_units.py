@@ -26,15 +26,16 @@ class ArraySteps:
         self._timing = systolic.array_timing(work.steps, self._arrays, work.dataflow)
         self._state = systolic.ArrayState()
         self._busy = BusyTime()
-        self._position = np.cumsum(self._timing.interval)
+        self._position: list[int] = np.cumsum(self._timing.interval).tolist()
+        least = self._timing.interval if self._arrays.starts_in_past else self._timing.latency
+        self._least = int(least.min()) if len(least) else 0
 
     def delay(self, waiting: int, cause: int) -> int:
         """Least cycles from the arrival of step `waiting`'s operands to the end of step `cause`, not before it.
 
         A step that starts in the past still ends later than the one before it by its interval.
         """
-        least = self._timing.interval if self._arrays.starts_in_past else self._timing.latency
-        return int(self._position[cause] - self._position[waiting] + least.min())
+        return self._position[cause] - self._position[waiting] + self._least
 
     @property
     def busy_ps(self) -> int:
@@ -58,12 +59,14 @@ class VectorSteps:
         size = core.npu.element_bytes
         each = [work.turns * row_latency(work.kind, int(n), core.npu.vector, size) for n in elements]
         self._latency = np.array(each, np.int64)[which] if each else np.empty(0, np.int64)
+        self._least: list[int] = np.minimum.accumulate(self._latency[::-1])[::-1].tolist()
+        """For each step, the least latency from it on."""
         self._in_order = core.npu.vector.order == "program"
         self._next_start = self._next_end = 0
 
     def delay(self, waiting: int, cause: int) -> int:
         """Least cycles from the arrival of step `waiting`'s operands to the end of step `cause`, not before it."""
-        return int(self._latency[waiting:].min())
+        return self._least[waiting]
 
     @property
     def busy_ps(self) -> int:

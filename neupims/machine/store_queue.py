@@ -1,15 +1,16 @@
 """Stores of one operator: sent when their step has ended, and acknowledged when the memory has taken them."""
 
+from bisect import bisect_left
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neupims.events.join import Join
+from neupims.isa.memory import bursts_between
 from neupims.isa.work import Records, Stores
 from neupims.machine.core import Core
-from neupims.machine.transfers import NEVER, NPU_PORT, parts_of
+from neupims.machine.transfers import NEVER, NPU_PORT
 
 Ints = NDArray[np.int64]
 PIECE = 1024
@@ -24,11 +25,17 @@ class StoreQueue:
 
     def __init__(self, stores: Stores, core: Core) -> None:
         self.stores, self.core, self.count = stores, core, len(stores.bytes)
-        self._runs = _in_pieces(stores.runs) if core.transfers.counter is None else stores.runs
-        self._pieces = int(self._runs["block"][-1]) + 1 if self.count else 0
-        self._offsets = np.searchsorted(stores.runs["block"], np.arange(self.count + 1))
-        self._first = core.transfers.register(parts_of(self._runs, self._pieces)) if self.count else 0
-        self._next = 0
+        self._steps: list[int] = stores.step.tolist()
+        offsets = np.searchsorted(stores.runs["block"], np.arange(self.count + 1, dtype=np.int32))
+        self._offsets: list[int] = offsets.tolist()
+        edges = _edges_of_pieces(stores.runs, offsets) if core.transfers.counter is None else offsets
+        self._pieces = len(edges) - 1
+        self._first = core.transfers.register(bursts_between(stores.runs, edges)) if self.count else 0
+        self._runs = stores.runs.copy()
+        self._runs["block"] = np.repeat(np.arange(self._first, self._first + self._pieces), np.diff(edges))
+        self._blocks = np.arange(self._first, self._first + self.count)
+        self.sent = 0
+        """Stores that have left."""
         self._time = 0
         self._at_memory = False
         self._behind: Ints = np.empty(0, np.int64)
@@ -51,33 +58,32 @@ class StoreQueue:
 
     def cause(self, step: int, last: int) -> int:
         """First step from `step` on that has a store, or `last` if there is none."""
-        place = int(np.searchsorted(self.stores.step, step))
-        return int(self.stores.step[place]) if place < self.count else last
+        place = bisect_left(self._steps, step)
+        return self._steps[place] if place < self.count else last
 
     def send(self, part: slice, ends: Ints) -> None:
         """Send the stores of the steps `part`, which end at `ends`."""
-        start, stop = int(part.start), int(part.stop)
-        until = int(np.searchsorted(self.stores.step, stop))
-        if until == self._next:
-            return
-        ready: Ints = np.maximum(ends[self.stores.step[self._next : until] - start], self._time)
-        times: Ints = np.maximum.accumulate(ready)
-        cuts = np.flatnonzero(np.diff(times)) + 1
-        edges: list[int] = [0, *cuts.tolist(), len(times)]
-        for low, high in pairwise(edges):
-            self._send(self._next + low, self._next + high, int(times[low]))
-        self._next, self._time = until, int(times[-1])
+        low, until = self.sent, bisect_left(self._steps, part.stop, self.sent)
+        times = ends[self.stores.step[low:until] - part.start].tolist()
+        for place, time in enumerate(times, self.sent):
+            if time > self._time:
+                self._send(low, place)
+                low, self._time = place, time
+        self._send(low, until)
+        self.sent = until
 
-    def _send(self, low: int, high: int, time: int) -> None:
-        runs = self._runs[self._offsets[low] : self._offsets[high]].copy()
-        runs["block"] += self._first
-        sizes = (np.arange(low, high) + self._first, self.stores.bytes[low:high])
-        self.core.transfers.send(time, 0, runs, NPU_PORT, sizes, self._arrive if high == self.count else None)
+    def _send(self, low: int, high: int) -> None:
+        """Send some stores at the time of the last."""
+        if low == high:
+            return
+        runs = self._runs[self._offsets[low] : self._offsets[high]]
+        sizes = (self._blocks[low:high], self.stores.bytes[low:high])
+        self.core.transfers.send(self._time, 0, runs, NPU_PORT, sizes, self._arrive if high == self.count else None)
 
     def _arrive(self) -> None:
         self._at_memory = True
         if self.core.transfers.counter is None:
-            self._behind = _least_behind(self._runs, self._pieces)
+            self._behind = _least_behind(self._runs, self._first, self._pieces)
         else:
             self._behind = np.zeros(self._pieces, np.int64)
 
@@ -98,20 +104,18 @@ class StoreQueue:
         return transfers.reaction(self.core.ahead.access + waiting, 0)
 
 
-def _in_pieces(runs: Records) -> Records:
-    """The runs with blocks of about PIECE bursts instead of the stores that they belong to."""
-    pieces = runs.copy()
-    if len(runs):
-        turn = np.cumsum(runs["bursts"]) // PIECE
-        new = (np.diff(runs["block"]) > 0) | (np.diff(turn) > 0)
-        pieces["block"] = np.concatenate(([0], np.cumsum(new)))
-    return pieces
+def _edges_of_pieces(runs: Records, offsets: Ints) -> Ints:
+    """First runs of pieces of about PIECE bursts, each of one store; `offsets` are those of the stores."""
+    if not len(runs):
+        return offsets
+    until: Ints = np.cumsum(runs["bursts"], dtype=np.int64)
+    return np.union1d(offsets, np.searchsorted(until, np.arange(PIECE, int(until[-1]) + 1, PIECE)))
 
 
-def _least_behind(runs: Records, pieces: int) -> Ints:
+def _least_behind(runs: Records, first: int, pieces: int) -> Ints:
     """Bursts behind each piece, in the channel of its own that has the fewest of them."""
     channels = int(runs["channel"].max()) + 1
-    place = runs["block"].astype(np.int64) * channels + runs["channel"]
+    place = (runs["block"].astype(np.int64) - first) * channels + runs["channel"]
     bursts = np.bincount(place, weights=runs["bursts"], minlength=pieces * channels).astype(np.int64)
     bursts = bursts.reshape(pieces, channels)
     behind = bursts.sum(axis=0) - np.cumsum(bursts, axis=0)

@@ -48,11 +48,6 @@ def known_ahead(memory: MemorySpec) -> Ahead:
     return Ahead(int(at_once), cycles(memory.timing.t_cl_ns, memory.clock_ghz) + burst)
 
 
-def parts_of(runs: Records, blocks: int) -> Ints:
-    """Bursts of each of `blocks` blocks."""
-    return np.bincount(runs["block"], weights=runs["bursts"], minlength=blocks).astype(np.int64)
-
-
 def _bursts(runs: Records, blocks: Ints) -> Ints:
     """Bursts of each of several blocks, of which `runs` has some each and in this order."""
     return np.add.reduceat(runs["bursts"], np.searchsorted(runs["block"], blocks))

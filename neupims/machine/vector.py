@@ -149,12 +149,11 @@ class VectorPool:
         """Run `rows` rows of `latency` cycles each; they are ready now."""
         if rows < 1:
             raise RuntimeError("a step on the vector units has no rows")
-        work = Rows(rows, latency, done)
         if self._waits:
-            self._queues[program].append(work)
+            self._queues[program].append(Rows(rows, latency, done))
             self._dispatch()
         else:
-            self._run_at_once(work)
+            done(self._run_at_once(rows, latency))
 
     @property
     def _now(self) -> int:
@@ -181,16 +180,24 @@ class VectorPool:
                 return queue[0]
         return None
 
-    def _run_at_once(self, work: Rows) -> None:
-        """Published: on the first idle unit; else on the last whose last row would have ended, or the first of all."""
-        now = self._now
-        while work.left:
-            unit = next((unit for unit, end in enumerate(self._free) if end <= now), None)
-            if unit is None:
-                unit = max((unit for unit, end in enumerate(self._nominal) if end < now), default=0)
-            self._nominal[unit] = now + work.latency
-            self._free[unit] = end = max(now + work.latency, self._free[unit] + 1)
-            self._count(work, end)
+    def _run_at_once(self, rows: int, latency: int) -> int:
+        now, free, last = self._now, self._free, 0
+        for _ in range(rows):
+            unit = self._unit_at_once(now)
+            self._nominal[unit] = now + latency
+            free[unit] = max(now + latency, free[unit] + 1)
+            last = max(last, free[unit])
+        return last
+
+    def _unit_at_once(self, now: int) -> int:
+        """Published: the first idle unit; else the last whose last row would have ended, or the first of all."""
+        for unit, end in enumerate(self._free):
+            if end <= now:
+                return unit
+        for unit in reversed(range(len(self._nominal))):
+            if self._nominal[unit] < now:
+                return unit
+        return 0
 
     def _start(self, work: Rows, end: int) -> None:
         heapreplace(self._free, end)

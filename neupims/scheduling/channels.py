@@ -35,19 +35,17 @@ class _Channels:
         self._estimate = estimate
         self._capacity = capacity
 
-    def has_room(self, channel: int, request: Request) -> bool:
-        if self._capacity is None:
-            return True
-        return self.used[channel] + self._capacity.need(request.length) <= self._capacity.limit
-
     def add(self, channel: int, request: Request) -> None:
         self.load[channel] += self._estimate(request.length)
         self.used[channel] += self._capacity.need(request.length) if self._capacity else 0
 
     def open_to(self, request: Request) -> list[int]:
         """Channels with room, from channel 0; CapacityError if there are none."""
-        channels = [channel for channel in range(len(self.load)) if self.has_room(channel, request)]
-        if not channels and self._capacity:
+        if self._capacity is None:
+            return list(range(len(self.load)))
+        most = self._capacity.limit - self._capacity.need(request.length)
+        channels = [channel for channel, used in enumerate(self.used) if used <= most]
+        if not channels:
             raise CapacityError(_no_room(request, self._capacity, self._capacity.limit - min(self.used)))
         return channels
 
@@ -61,7 +59,7 @@ def min_load(requests: Sequence[Request], channels: _Channels) -> list[int]:
     chosen = [0] * len(requests)
     for index in sorted(range(len(requests)), key=lambda index: -requests[index].length):
         request = requests[index]
-        channel = min(channels.open_to(request), key=lambda channel: channels.load[channel])
+        channel = min(channels.open_to(request), key=channels.load.__getitem__)
         channels.add(channel, request)
         chosen[index] = channel
     return chosen

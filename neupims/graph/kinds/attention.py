@@ -41,12 +41,14 @@ def attend_shapes(op: Operator) -> tuple[Shape, ...]:
 
 def logit_products(op: Operator) -> tuple[Product, ...]:
     """For each request and head of keys: the queries that share it times the keys."""
-    return tuple(Product(heads, rows, op.number("head_dim"), length) for heads, rows, length in _products(op))
+    width = op.number("head_dim")
+    return tuple(Product(heads, rows, width, length) for heads, rows, length in _products(op))
 
 
 def attend_products(op: Operator) -> tuple[Product, ...]:
     """For each request and head of values: the scores of the queries that share it times the values."""
-    return tuple(Product(heads, rows, length, op.number("head_dim")) for heads, rows, length in _products(op))
+    width = op.number("head_dim")
+    return tuple(Product(heads, rows, length, width) for heads, rows, length in _products(op))
 
 
 def _products(op: Operator) -> list[tuple[int, int, int]]:

@@ -11,6 +11,8 @@ system differ, a switch of `PimSpec` picks the row.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from types import CodeType
 from typing import Literal
 
 from neupims.hardware.memory import MemorySpec
@@ -175,9 +177,20 @@ def rules_of(memory: MemorySpec, pim: PimSpec | None) -> tuple[Rule, ...]:
 
 def cycles_of(expression: str, timing: Timing, n: int) -> int:
     """Value of a gap expression for operand `n`."""
-    return eval(expression, {"__builtins__": {}, "max": max}, {**timing, "n": n})
+    return eval(_compiled(expression), {"__builtins__": {}, "max": max}, {**timing, "n": n})
 
 
 def gap_table(expressions: Sequence[str], timing: Timing, operands: int) -> list[list[int]]:
     """Gaps in cycles, one row per expression, one column per operand 0 .. operands."""
-    return [[cycles_of(text, timing, n) for n in range(operands + 1)] for text in expressions]
+    return [_gaps(text, timing, operands + 1) for text in expressions]
+
+
+def _gaps(expression: str, timing: Timing, count: int) -> list[int]:
+    if "n" not in _compiled(expression).co_names:
+        return [cycles_of(expression, timing, 0)] * count
+    return [cycles_of(expression, timing, n) for n in range(count)]
+
+
+@cache
+def _compiled(expression: str) -> CodeType:
+    return compile(expression, "<gap>", "eval")

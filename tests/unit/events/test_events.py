@@ -52,6 +52,16 @@ def test_agenda_takes_actions_for_the_present_time_while_it_runs() -> None:
     assert log == [5]
 
 
+def test_agenda_has_several_times_due_and_learns_of_earlier_ones() -> None:
+    env = Environment()
+    agenda, log = Agenda(env), list[int]()
+    for time in (9, 5, 7):
+        agenda.at(time, (0,), lambda: log.append(int(env.now)))
+    agenda.at(5, (1,), lambda: agenda.at(6, (0,), lambda: log.append(int(env.now))))
+    env.run()
+    assert log == [5, 6, 7, 9]
+
+
 def test_agenda_refuses_the_past() -> None:
     env = Environment(initial_time=10)
     with pytest.raises(RuntimeError, match=r"^an action for 9 ps was entered at 10 ps: it lies in the past$"):
