@@ -2,8 +2,8 @@
 
 from neupims.jit import Ints, inlined, lowest_bit
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.duplicates import ring
 from neupims.machine.dram.fast.gates import window
+from neupims.machine.dram.fast.lines import ring
 from neupims.machine.dram.fast.memory import serve
 
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from neupims.hardware.memory import MemorySpec
+from neupims.hardware.memory import Controller, MemorySpec
 from neupims.hardware.pim import PimSpec
 from neupims.isa.commands import Command
 from neupims.jit import Array
@@ -65,8 +65,6 @@ def build_channels(memory: MemorySpec, pim: PimSpec | None, k: Array) -> Array:
     for place in (at.O_MEMORY_ROW, at.O_PIM_ROW, at.O_FIRST_READ, at.O_FIRST_WRITE, at.O_WITHOUT):
         channels[:, k[place] : k[place] + banks] = at.CLOSED
     channels[:, at.S_NEXT_TICK] = k[at.P_TICK] if k[at.P_REFRESH] else at.FAR
-    order = int(k[at.O_READ_ORDER])
-    channels[:, order : order + k[at.P_READ_QUEUE]] = np.arange(k[at.P_READ_QUEUE])
     return channels
 
 
@@ -118,7 +116,7 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
     """Where each table of a channel's state starts."""
     org, limits = memory.organization, memory.controller
     banks, single = org.banks, pim is not None and pim.row_buffers == "single"
-    words = -(-banks // at.WORD)
+    words, lines = -(-banks // at.WORD), _line_words(limits)
     sizes = {
         at.O_RANK_GATE: org.ranks * at.KINDS,
         at.O_GROUP_GATE: org.ranks * org.bank_groups * at.KINDS,
@@ -141,10 +139,14 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
         at.O_AWAKE: words,
         at.O_AWAITS: at.AWAITED * words,
         at.O_WITHOUT: banks,
-        at.O_READS: limits.read_queue * at.FIELDS,
-        at.O_READ_ORDER: limits.read_queue,
-        at.O_READ_WAITS: banks,
-        at.O_WRITES: limits.write_buffer * at.FIELDS,
+        at.O_READS: lines[0] * at.LINE_WORD * at.FIELDS,
+        at.O_WRITES: lines[1] * at.LINE_WORD * at.FIELDS,
+        at.O_READS_TAKEN: lines[0],
+        at.O_WRITES_TAKEN: lines[1],
+        at.O_READS_MOVABLE: lines[0],
+        at.O_WRITES_MOVABLE: lines[1],
+        at.O_READS_OF_BANK: banks * lines[0],
+        at.O_WRITES_OF_BANK: banks * lines[1],
         at.O_WAITING: (pim.queue if pim else 0) * at.FIELDS,
         at.O_COMMANDS: (pim.command_queue if pim else 0) * at.FIELDS,
         at.O_RETURNS: limits.outstanding + 1,
@@ -167,9 +169,16 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
     return {**starts, at.O_SIZE: start, at.O_WORDS: words}
 
 
+def _line_words(limits: Controller) -> tuple[int, int]:
+    """Words of the lines of reads and writes, with two places for each."""
+    reads, writes = (-(-2 * places // at.LINE_WORD) for places in (limits.read_queue, limits.write_buffer))
+    return reads, writes
+
+
 def _memory_parameters(memory: MemorySpec, t: Timing) -> dict[int, int]:
     org, limits = memory.organization, memory.controller
     latency = t["tCL"] + t["tBURST"]
+    lines = _line_words(limits)
     most = limits.read_queue + org.banks * limits.bank_queue + latency + 4 * limits.accepts_per_cycle
     return {
         at.P_BANKS: org.banks,
@@ -177,6 +186,8 @@ def _memory_parameters(memory: MemorySpec, t: Timing) -> dict[int, int]:
         at.P_GROUPS: org.ranks * org.bank_groups,
         at.P_PER_GROUP: org.banks_per_group,
         at.P_PER_RANK: org.bank_groups * org.banks_per_group,
+        at.P_READ_WORDS: lines[0],
+        at.P_WRITE_WORDS: lines[1],
         at.P_READ_QUEUE: limits.read_queue,
         at.P_WRITE_BUFFER: limits.write_buffer,
         at.P_BANK_QUEUE: limits.bank_queue,

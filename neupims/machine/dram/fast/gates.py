@@ -2,6 +2,7 @@
 
 from neupims.jit import Ints, compiled, inlined
 from neupims.machine.dram.fast import layout as at
+from neupims.machine.dram.fast.lines import waits_for
 
 BANK, GROUP, RANK, OTHER_RANKS, CHANNEL = range(5)
 
@@ -177,7 +178,7 @@ def _wake_enabled(k: Ints, x: Ints, command: int, bank: int) -> None:
 @inlined
 def _lets_nothing_move(k: Ints, x: Ints, bank: int) -> bool:
     """Whether the place that a RD leaves in its bank's queue is of use to no transaction that waits."""
-    return x[k[at.O_READ_WAITS] + bank] == 0 and x[at.S_DRAINING] == 0 and x[at.S_QUEUED] > 1
+    return not waits_for(k, x, at.READ_LINE, bank) and x[at.S_DRAINING] == 0 and x[at.S_QUEUED] > 1
 
 
 @compiled

@@ -20,7 +20,7 @@ from neupims.machine.dram.fast.gates import (
     note,
     record,
 )
-from neupims.machine.dram.fast.queues import ring
+from neupims.machine.dram.fast.lines import ring
 
 SLACK_TO_SHARE = 10
 
