@@ -32,15 +32,19 @@ def memory_step(k: Ints, x: Ints, b: Ints) -> None:
 
 @inlined
 def _wake(k: Ints, x: Ints) -> None:
-    """Note which banks are past their wake-up cycle, and when the next one will be."""
+    """Wake up the banks that are past their wake-up cycles, and note when the next one will be."""
     cycle, own, wakes = x[at.S_CYCLE], at.FAR, k[at.O_BANK_WAKE]
     for word in range(k[at.O_WORDS]):
-        awake, first = 0, word * at.WORD
-        for bank in range(first, min(first + at.WORD, k[at.P_BANKS])):
-            wake = x[wakes + bank]
-            awake |= int(wake <= cycle) << (bank - first)
-            own = min(own, wake if wake > cycle else at.FAR)
-        x[k[at.O_AWAKE] + word] = awake
+        asleep = x[k[at.O_ASLEEP] + word]
+        while asleep:
+            bit = asleep & -asleep
+            asleep &= asleep - 1
+            wake = x[wakes + word * at.WORD + lowest_bit(bit)]
+            if wake <= cycle:
+                x[k[at.O_ASLEEP] + word] &= ~bit
+                x[k[at.O_AWAKE] + word] |= bit
+            else:
+                own = min(own, wake)
     x[at.S_OWN_WAKE] = own
 
 
@@ -66,19 +70,21 @@ def _ready(k: Ints, x: Ints, word: int) -> int:
 @inlined
 def _try(k: Ints, x: Ints, b: Ints, bank: int) -> bool:
     """Issue a command of a bank queue, or note when it may."""
-    gate = serve(k, x, b, bank) if x[k[at.O_QUEUE_N] + bank] else at.FAR
+    gate = serve(k, x, b, bank)
     if gate == 0:
         return True
     word, bit = bank // at.WORD, 1 << bank % at.WORD
     awaits = k[at.O_AWAITS] + at.AWAITED * word
-    x[k[at.O_BANK_WAKE] + bank] = gate
-    x[k[at.O_AWAKE] + word] &= ~bit
     for command in range(at.AWAITED):
         x[awaits + command] &= ~bit
-    if gate < at.FAR and x[k[at.O_BANK_KIND] + bank] < at.AWAITED:
-        x[awaits + x[k[at.O_BANK_KIND] + bank]] |= bit
-    x[at.S_OWN_WAKE] = min(x[at.S_OWN_WAKE], gate)
-    x[at.S_MEMORY_WAKE] = min(x[at.S_MEMORY_WAKE], gate)
+    x[k[at.O_AWAKE] + word] &= ~bit
+    if gate < at.FAR:
+        x[k[at.O_BANK_WAKE] + bank] = gate
+        x[k[at.O_ASLEEP] + word] |= bit
+        if x[k[at.O_BANK_KIND] + bank] < at.AWAITED:
+            x[awaits + x[k[at.O_BANK_KIND] + bank]] |= bit
+        x[at.S_OWN_WAKE] = min(x[at.S_OWN_WAKE], gate)
+        x[at.S_MEMORY_WAKE] = min(x[at.S_MEMORY_WAKE], gate)
     return False
 
 

@@ -24,7 +24,6 @@ TABLES = (
     at.O_GROUP_ROW,
     at.O_BANK_ROW,
     at.O_RANK_BITS,
-    at.O_ALL_BITS,
 )
 SCOPE_NUMBERS = {"bank": at.SCOPE_BANK, "bank_group": at.SCOPE_GROUP, "all": at.SCOPE_ALL}
 
@@ -64,6 +63,7 @@ def build_channels(memory: MemorySpec, pim: PimSpec | None, k: Array) -> Array:
     channels[:, at.DARK_FROM : at.DARK_FROM + at.KINDS] = 1
     for place in (at.O_MEMORY_ROW, at.O_PIM_ROW, at.O_FIRST_READ, at.O_FIRST_WRITE, at.O_WITHOUT):
         channels[:, k[place] : k[place] + banks] = at.CLOSED
+    channels[:, at.S_OWN_WAKE] = at.FAR
     channels[:, at.S_NEXT_TICK] = k[at.P_TICK] if k[at.P_REFRESH] else at.FAR
     return channels
 
@@ -101,7 +101,7 @@ def _bank_tables(memory: MemorySpec, places: dict[int, int]) -> list[Array]:
     words = -(-org.banks // at.WORD)
     bits = np.zeros((org.ranks, words), np.int64)
     np.add.at(bits, (rank, bank // at.WORD), 1 << bank % at.WORD)
-    return [rank, group, *(places[place] + number * at.KINDS for number, place in gates), bits, bits.sum(axis=0)]
+    return [rank, group, *(places[place] + number * at.KINDS for number, place in gates), bits]
 
 
 def _results(pim: PimSpec | None, t: Timing, width: int) -> Array:
@@ -137,6 +137,8 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
         at.O_BANK_WAKE: banks,
         at.O_BANK_KIND: banks,
         at.O_AWAKE: words,
+        at.O_ASLEEP: words,
+        at.O_IN_QUEUE: words,
         at.O_AWAITS: at.AWAITED * words,
         at.O_WITHOUT: banks,
         at.O_READS: lines[0] * at.LINE_WORD * at.FIELDS,

@@ -162,7 +162,9 @@ def note(k: Ints, x: Ints, command: int, bank: int, row: int, n: int) -> None:
 @inlined
 def _wake_enabled(k: Ints, x: Ints, command: int, bank: int) -> None:
     """Forget when those bank queues could issue to which `command` may give a chance: never by its gates."""
-    if command <= at.WR or (command == at.PIM_PRE and k[at.P_SCOPE] == at.SCOPE_BANK):
+    if command == at.RD or command == at.WR:
+        return  # as to its own bank, that depends on what is next in the queue
+    if command <= at.PRE or (command == at.PIM_PRE and k[at.P_SCOPE] == at.SCOPE_BANK):
         wake_up(k, x, bank)
     elif k[at.P_DUAL] == 0 or command == at.REF or command == at.PIM_PRE:
         look_again(k, x)
@@ -183,23 +185,27 @@ def _lets_nothing_move(k: Ints, x: Ints, bank: int) -> bool:
 
 @compiled
 def look_again(k: Ints, x: Ints) -> None:
-    """Forget when each bank queue could issue: something may have become possible earlier."""
+    """Forget when each bank queue could issue: something may have become possible earlier.
+
+    With two row buffers, PIM holds up no access to an open row that it has not reserved, so it lets none go earlier.
+    """
     x[at.S_MEMORY_WAKE] = 0
-    for place in range(k[at.O_BANK_WAKE], k[at.O_BANK_WAKE] + k[at.P_BANKS]):
-        x[place] = 0
     for word in range(k[at.O_WORDS]):
-        x[k[at.O_AWAKE] + word] = k[k[at.O_ALL_BITS] + word]
-    for place in range(k[at.O_AWAITS], k[at.O_AWAITS] + at.AWAITED * k[at.O_WORDS]):
-        x[place] = 0
-    x[at.S_OWN_WAKE] = at.FAR
+        awaits, asleep = k[at.O_AWAITS] + at.AWAITED * word, k[at.O_ASLEEP] + word
+        accesses = (x[awaits + at.RD] | x[awaits + at.WR]) * k[at.P_DUAL]
+        x[asleep] &= accesses
+        x[k[at.O_AWAKE] + word] = x[k[at.O_IN_QUEUE] + word] & ~x[asleep]
+        x[awaits + at.ACT] = x[awaits + at.PRE] = 0
+        x[awaits + at.RD] &= accesses
+        x[awaits + at.WR] &= accesses
 
 
 @inlined
 def wake_up(k: Ints, x: Ints, bank: int) -> None:
     """Forget when a bank queue could issue."""
     word, bit = bank // at.WORD, 1 << bank % at.WORD
-    x[k[at.O_BANK_WAKE] + bank] = 0
-    x[k[at.O_AWAKE] + word] |= bit
+    x[k[at.O_AWAKE] + word] |= bit & x[k[at.O_IN_QUEUE] + word]
+    x[k[at.O_ASLEEP] + word] &= ~bit
     for place in range(k[at.O_AWAITS] + at.AWAITED * word, k[at.O_AWAITS] + at.AWAITED * (word + 1)):
         x[place] &= ~bit
 

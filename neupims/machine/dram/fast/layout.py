@@ -96,10 +96,11 @@ PARAMETERS = 50
     O_BANK_WAKE,
     O_BANK_KIND,
     O_AWAKE,
+    O_ASLEEP,
     O_AWAITS,
+    O_IN_QUEUE,
     O_WITHOUT,
     O_RANK_BITS,
-    O_ALL_BITS,
     O_WORDS,
     O_READS,
     O_WRITES,
@@ -122,8 +123,8 @@ PARAMETERS = 50
     O_ACK_BLOCK,
     O_BACKLOG,
     O_SIZE,
-) = range(50, 105)
-RULE_FIRST = 105
+) = range(50, 106)
+RULE_FIRST = 106
 """In `k`: first rule of each command, and the end of the last one's."""
 CONSTANTS = RULE_FIRST + KINDS + 1
 
@@ -253,8 +254,9 @@ LINE_WORD = 64
 """Places of a line in a word of bits."""
 
 WORD, AWAITED = 32, 4
-"""Banks in a word of O_AWAKE (the banks past their wake-up cycles) and O_AWAITS (for each of ACT, PRE, RD and WR those
-that wait for it alone). O_WITHOUT is, for each bank, a row that no command in its queue wants."""
+"""Banks in a word of O_IN_QUEUE (those for which commands are queued). Of these, O_AWAKE: those past their wake-up
+cycles; O_ASLEEP: those before them, unless only an event can wake them up; O_AWAITS: for each of ACT, PRE, RD and WR,
+those that wait for it alone. O_WITHOUT is, for each bank, a row that no command in its queue wants."""
 
 FAR = 1 << 60
 CLOSED = -1

@@ -6,7 +6,7 @@ Functions that try a command return 0 when one issued, else the cycle at which i
 from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.duplicates import command_at, feed, filtered, next_merged, queued_at
-from neupims.machine.dram.fast.gates import after_dark, at_bank, complete, has_closed, issue
+from neupims.machine.dram.fast.gates import after_dark, at_bank, complete, has_closed, issue, wake_up
 from neupims.machine.dram.fast.lines import freed, ring
 from neupims.machine.dram.fast.pim import close_memory_row, close_pim_row, open_memory_row
 
@@ -149,6 +149,7 @@ def _access(k: Ints, x: Ints, b: Ints, bank: int, place: int, command: int) -> i
     issue(k, x, command, bank, value >> 18, 0)
     x[k[at.O_HITS] + bank] += 1
     _remove(k, x, bank, place)
+    _look_behind(k, x, bank)
     x[filtered(k, bank, value >> 2)] -= 1
     if command == at.WR:
         x[k[at.O_QUEUE_WRITES] + bank] -= 1
@@ -162,6 +163,18 @@ def _access(k: Ints, x: Ints, b: Ints, bank: int, place: int, command: int) -> i
             break
         _answer(k, x, b, block)
     return 0
+
+
+@inlined
+def _look_behind(k: Ints, x: Ints, bank: int) -> None:
+    """An access of a bank has issued: either the next of the same kind is all that it waits for, or it is looked at."""
+    if x[k[at.O_QUEUE_N] + bank] == 0:
+        return
+    row = x[k[at.O_MEMORY_ROW] + bank]
+    kind = _kind(_first_hit(k, x, bank, row, 0), _first_hit(k, x, bank, row, 1))
+    wake_up(k, x, bank)
+    if (kind == at.RD or kind == at.WR) and row != x[at.S_RESERVED]:
+        x[k[at.O_AWAITS] + at.AWAITED * (bank // at.WORD) + kind] |= 1 << bank % at.WORD
 
 
 @inlined
@@ -191,6 +204,10 @@ def _remove(k: Ints, x: Ints, bank: int, place: int) -> None:
         x[queue + to], x[blocks + to] = x[queue + source], x[blocks + source]
     x[k[at.O_QUEUE_HEAD] + bank] = ring(head + 1, size)
     x[k[at.O_QUEUE_N] + bank] -= 1
+    if x[k[at.O_QUEUE_N] + bank] == 0:
+        word, others = bank // at.WORD, ~(1 << bank % at.WORD)
+        x[k[at.O_IN_QUEUE] + word] &= others
+        x[k[at.O_AWAKE] + word] &= others
     x[at.S_QUEUED] -= 1
     _moved_up(x, k[at.O_FIRST_READ] + bank, place)
     _moved_up(x, k[at.O_FIRST_WRITE] + bank, place)

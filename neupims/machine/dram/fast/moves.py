@@ -202,10 +202,24 @@ def _add_access(k: Ints, x: Ints, bank: int, value: int, block: int) -> None:
         x[k[at.O_WITHOUT] + bank] = at.CLOSED
     if n + 1 == size:
         filled(k, x, bank)
-    wake_up(k, x, bank)
+    x[k[at.O_IN_QUEUE] + bank // at.WORD] |= 1 << bank % at.WORD
+    if n == 0 or _may_go_first(k, x, bank, value, n):
+        wake_up(k, x, bank)
+        x[at.S_MEMORY_WAKE] = 0
     x[at.S_QUEUED] += 1
-    x[at.S_MEMORY_WAKE] = x[at.S_STUCK] = 0
-    x[at.S_ACTIVE] = 1
+    x[at.S_STUCK], x[at.S_ACTIVE] = 0, 1
+
+
+@inlined
+def _may_go_first(k: Ints, x: Ints, bank: int, value: int, place: int) -> bool:
+    """Whether the last command of a bank queue could issue before those that wait for ACT, or hit the open row."""
+    row = x[k[at.O_MEMORY_ROW] + bank]
+    if row == at.CLOSED:
+        return x[k[at.O_AWAITS] + at.AWAITED * (bank // at.WORD) + at.ACT] >> bank % at.WORD & 1 == 0
+    if value >> 18 != row:
+        return False
+    first = x[(k[at.O_FIRST_WRITE] if value & 1 else k[at.O_FIRST_READ]) + bank]
+    return value & 1 == 1 or first < 0 or first == place
 
 
 @inlined
