@@ -2,7 +2,7 @@
 
 from neupims.jit import Ints, inlined, lowest_bit
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.gates import window
+from neupims.machine.dram.fast.gates import after_dark, window
 from neupims.machine.dram.fast.lines import ring
 from neupims.machine.dram.fast.memory import serve
 
@@ -59,8 +59,8 @@ def _ready(k: Ints, x: Ints, word: int) -> int:
         for rank in range(k[at.P_RANKS]):
             own = waiting & k[k[at.O_RANK_BITS] + rank * k[at.O_WORDS] + word]
             gate = max(x[at.CHANNEL_GATE + command], x[k[at.O_RANK_GATE] + rank * at.KINDS + command])
-            if command == at.ACT:
-                gate = max(gate, window(k, x, rank, 1))
+            own_rule = window(k, x, rank, 1) if command == at.ACT else after_dark(x, command, max(gate, cycle))
+            gate = max(gate, own_rule)
             if own and gate > cycle:
                 banks &= ~own
                 x[at.S_MEMORY_WAKE] = min(x[at.S_MEMORY_WAKE], gate)

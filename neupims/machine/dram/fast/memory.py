@@ -16,7 +16,6 @@ def serve(k: Ints, x: Ints, b: Ints, bank: int) -> int:
     """Try what a bank queue that is not empty wants next."""
     row = x[k[at.O_MEMORY_ROW] + bank]
     if row == at.CLOSED:
-        x[k[at.O_BANK_KIND] + bank] = at.ACT if x[k[at.O_PIM_ROW] + bank] == at.CLOSED else at.PIM_HEADER
         return _open(k, x, bank)
     read, write = _first_hit(k, x, bank, row, 0), _first_hit(k, x, bank, row, 1)
     wake = at.FAR
@@ -50,6 +49,7 @@ def _kind(read: int, write: int) -> int:
 def _open(k: Ints, x: Ints, bank: int) -> int:
     """ACT for the first command of a closed bank that may have its row; PIM gives up a row that is wanted."""
     wake, pim_row, tried, wanted = at.FAR, x[k[at.O_PIM_ROW] + bank], False, False
+    x[k[at.O_BANK_KIND] + bank] = at.PIM_HEADER
     alone = k[at.P_DUAL] == 0 or pim_row == at.CLOSED or x[k[at.O_WITHOUT] + bank] == pim_row
     for place in range(x[k[at.O_QUEUE_N] + bank]):
         row = command_at(k, x, bank, place) >> 18
@@ -67,9 +67,11 @@ def _open(k: Ints, x: Ints, bank: int) -> int:
             return 0
         wake = min(wake, gate)
         if tried and alone:
+            x[k[at.O_BANK_KIND] + bank] = at.ACT
             return wake
     if not wanted:
         x[k[at.O_WITHOUT] + bank] = pim_row
+        x[k[at.O_BANK_KIND] + bank] = at.ACT
     return wake
 
 

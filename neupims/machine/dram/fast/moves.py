@@ -212,10 +212,11 @@ def _add_access(k: Ints, x: Ints, bank: int, value: int, block: int) -> None:
 
 @inlined
 def _may_go_first(k: Ints, x: Ints, bank: int, value: int, place: int) -> bool:
-    """Whether the last command of a bank queue could issue before those that wait for ACT, or hit the open row."""
+    """Whether the last command of a bank queue could issue before one that waits for ACT, or hits the open row."""
     row = x[k[at.O_MEMORY_ROW] + bank]
     if row == at.CLOSED:
-        return x[k[at.O_AWAITS] + at.AWAITED * (bank // at.WORD) + at.ACT] >> bank % at.WORD & 1 == 0
+        waits = x[k[at.O_AWAITS] + at.AWAITED * (bank // at.WORD) + at.ACT] >> bank % at.WORD & 1
+        return waits == 0 or value >> 18 == x[k[at.O_PIM_ROW] + bank]
     if value >> 18 != row:
         return False
     first = x[(k[at.O_FIRST_WRITE] if value & 1 else k[at.O_FIRST_READ]) + bank]
