@@ -10,7 +10,7 @@ from neupims.hardware.pim import PimSpec
 from neupims.isa.commands import Command
 from neupims.jit import Array
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.rules import RESULT, SCOPES, Rule, gap_table, rules_of
+from neupims.machine.dram.rules import RESULT, SCOPES, Rule, Scope, gap_table, rules_of
 from neupims.machine.dram.timing import Timing, build_timing
 
 TABLES = (
@@ -51,6 +51,8 @@ def build_constants(
     k[list(values)] = list(values.values())
     before = [int(rule.before) for rule in rules]
     k[at.P_CLOSES_IN_LINE] = pim is not None and pim.deadline == "exact" and _close_in_line(k, rules, gaps)
+    k[at.P_AFTER_READ] = min(_least_gap(rules, gaps, Command.RD, after) for after in (Command.RD, Command.WR))
+    k[at.P_AFTER_WRITE] = _least_gap(rules, gaps, Command.WR, Command.WR)
     k[at.RULE_FIRST : at.RULE_FIRST + at.KINDS + 1] = np.searchsorted(before, np.arange(at.KINDS + 1))
     return np.concatenate([k, *(np.ravel(table).astype(np.int64) for table in tables)])
 
@@ -78,6 +80,17 @@ def _rule_rows(rules: list[Rule], gaps: list[list[int]]) -> list[list[int]]:
         [SCOPES.index(rule.scope), rule.after, gap[0], int(len(set(gap)) > 1 or rule.until is not None)]
         for rule, gap in zip(rules, gaps, strict=True)
     ]
+
+
+def _least_gap(rules: list[Rule], gaps: list[list[int]], before: Command, after: Command) -> int:
+    """Cycles that `after` waits for `before`, in whatever bank."""
+    own: dict[Scope, int] = {
+        rule.scope: gap[0]
+        for rule, gap in zip(rules, gaps, strict=True)
+        if (rule.before, rule.after) == (before, after)
+    }
+    everywhere = own.get("channel", 1)
+    return max(1, everywhere, min(own.get("rank", 1), own.get("other_ranks", 1)))
 
 
 def _close_in_line(k: Array, rules: list[Rule], gaps: list[list[int]]) -> bool:
@@ -139,6 +152,8 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
         at.O_AWAKE: words,
         at.O_ASLEEP: words,
         at.O_IN_QUEUE: words,
+        at.O_PIM_OPEN: words,
+        at.O_OPEN_ROWS: at.OPEN_ROWS,
         at.O_AWAITS: at.AWAITED * words,
         at.O_WITHOUT: banks,
         at.O_READS: lines[0] * at.LINE_WORD * at.FIELDS,

@@ -235,7 +235,31 @@ def all_closed(k: Ints, x: Ints, first: int, count: int) -> bool:
 @inlined
 def has_closed(k: Ints, x: Ints, first: int, count: int) -> bool:
     """Whether one of `count` banks has no row open for PIM."""
-    for bank in range(first, first + count):
-        if x[k[at.O_PIM_ROW] + bank] == at.CLOSED:
-            return True
-    return False
+    last, bank, closed = first + count, first, 0
+    while bank < last:
+        word, low = bank // at.WORD, bank % at.WORD
+        high = min(at.WORD, low + last - bank)
+        closed |= ~x[k[at.O_PIM_OPEN] + word] & ((1 << high) - (1 << low))
+        bank += high - low
+    return closed != 0
+
+
+@inlined
+def set_pim_row(k: Ints, x: Ints, bank: int, row: int) -> None:
+    """Open a row for PIM, or close it."""
+    word, bit = k[at.O_PIM_OPEN] + bank // at.WORD, 1 << bank % at.WORD
+    x[k[at.O_PIM_ROW] + bank] = row
+    x[word] = x[word] & ~bit if row == at.CLOSED else x[word] | bit
+
+
+@inlined
+def set_memory_row(k: Ints, x: Ints, bank: int, row: int) -> None:
+    """Open a row for accesses, or close it; its hits begin anew."""
+    rows, before = k[at.O_OPEN_ROWS], x[k[at.O_MEMORY_ROW] + bank]
+    if before != at.CLOSED:
+        x[rows + (before & (at.OPEN_ROWS - 1))] -= 1
+    if row != at.CLOSED:
+        x[rows + (row & (at.OPEN_ROWS - 1))] += 1
+    x[k[at.O_MEMORY_ROW] + bank], x[k[at.O_HITS] + bank] = row, 0
+    if k[at.P_DUAL] == 0:
+        set_pim_row(k, x, bank, row)

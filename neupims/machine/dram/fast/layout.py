@@ -61,8 +61,10 @@ KINDS = 12
     P_OVERLAP,
     P_READ_WORDS,
     P_WRITE_WORDS,
-) = range(0, 50)
-PARAMETERS = 50
+    P_AFTER_READ,
+    P_AFTER_WRITE,
+) = range(0, 52)
+PARAMETERS = 52
 
 # Where tables start: in `k` rules, gaps, untils, results, and for each bank its rank, its group and the places of
 # their gates and its own in `x`; in `x` the others.
@@ -99,6 +101,8 @@ PARAMETERS = 50
     O_ASLEEP,
     O_AWAITS,
     O_IN_QUEUE,
+    O_PIM_OPEN,
+    O_OPEN_ROWS,
     O_WITHOUT,
     O_RANK_BITS,
     O_WORDS,
@@ -123,8 +127,8 @@ PARAMETERS = 50
     O_ACK_BLOCK,
     O_BACKLOG,
     O_SIZE,
-) = range(50, 106)
-RULE_FIRST = 106
+) = range(52, 110)
+RULE_FIRST = 110
 """In `k`: first rule of each command, and the end of the last one's."""
 CONSTANTS = RULE_FIRST + KINDS + 1
 
@@ -221,6 +225,9 @@ FIELDS = 8
 
 READ_LINE, WRITE_LINE = range(2)
 """Lines of transactions, see `lines`. Of what they have, that of the writes stands behind that of the reads."""
+
+OPEN_ROWS = 256
+"""Places of the table that counts, by the row's last bits, the memory row buffers in which a row is open."""
 
 FILTER = 8192
 """Places of the table that counts, by a hash of the address, the accesses whose command has yet to issue."""

@@ -152,6 +152,7 @@ def _access(k: Ints, x: Ints, b: Ints, bank: int, place: int, command: int) -> i
     x[k[at.O_HITS] + bank] += 1
     _remove(k, x, bank, place)
     _look_behind(k, x, bank)
+    _rest(k, x, command)
     x[filtered(k, bank, value >> 2)] -= 1
     if command == at.WR:
         x[k[at.O_QUEUE_WRITES] + bank] -= 1
@@ -177,6 +178,19 @@ def _look_behind(k: Ints, x: Ints, bank: int) -> None:
     wake_up(k, x, bank)
     if (kind == at.RD or kind == at.WR) and row != x[at.S_RESERVED]:
         x[k[at.O_AWAITS] + at.AWAITED * (bank // at.WORD) + kind] |= 1 << bank % at.WORD
+
+
+@inlined
+def _rest(k: Ints, x: Ints, command: int) -> None:
+    """Nothing can issue before the next access may if all banks that are awake wait for one that has to keep away."""
+    others = 0
+    for word in range(k[at.O_WORDS]):
+        awaits = k[at.O_AWAITS] + at.AWAITED * word
+        keep_away = x[awaits + at.WR] | (x[awaits + at.RD] if command == at.RD else 0)
+        others |= x[k[at.O_AWAKE] + word] & ~keep_away
+    if others == 0:
+        gap = k[at.P_AFTER_READ] if command == at.RD else k[at.P_AFTER_WRITE]
+        x[at.S_MEMORY_WAKE] = min(x[at.S_OWN_WAKE], x[at.S_CYCLE] + gap)
 
 
 @inlined
