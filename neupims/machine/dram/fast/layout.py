@@ -103,7 +103,7 @@ PARAMETERS = 52
     O_IN_QUEUE,
     O_PIM_OPEN,
     O_OPEN_ROWS,
-    O_WITHOUT,
+    O_WANTED,
     O_RANK_BITS,
     O_WORDS,
     O_READS,
@@ -229,6 +229,9 @@ READ_LINE, WRITE_LINE = range(2)
 OPEN_ROWS = 256
 """Places of the table that counts, by the row's last bits, the memory row buffers in which a row is open."""
 
+WANTED = 2048
+"""Places of the table that counts, by a hash of bank and row, the commands in bank queues."""
+
 FILTER = 8192
 """Places of the table that counts, by a hash of the address, the accesses whose command has yet to issue."""
 
@@ -263,7 +266,7 @@ LINE_WORD = 64
 WORD, AWAITED = 32, 4
 """Banks in a word of O_IN_QUEUE (those for which commands are queued). Of these, O_AWAKE: those past their wake-up
 cycles; O_ASLEEP: those before them, unless only an event can wake them up; O_AWAITS: for each of ACT, PRE, RD and WR,
-those that wait for it alone. O_WITHOUT is, for each bank, a row that no command in its queue wants."""
+those that wait for it alone."""
 
 FAR = 1 << 60
 CLOSED = -1

@@ -5,7 +5,7 @@ Functions that try a command return 0 when one issued, else the cycle at which i
 
 from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.duplicates import command_at, feed, filtered, next_merged, queued_at
+from neupims.machine.dram.fast.duplicates import command_at, feed, filtered, next_merged, queued_at, wanted
 from neupims.machine.dram.fast.gates import after_dark, at_bank, complete, has_closed, issue, wake_up
 from neupims.machine.dram.fast.lines import freed, ring
 from neupims.machine.dram.fast.pim import close_memory_row, close_pim_row, open_memory_row
@@ -48,13 +48,11 @@ def _kind(read: int, write: int) -> int:
 @inlined
 def _open(k: Ints, x: Ints, bank: int) -> int:
     """ACT for the first command of a closed bank that may have its row; PIM gives up a row that is wanted."""
-    wake, pim_row, tried, wanted = at.FAR, x[k[at.O_PIM_ROW] + bank], False, False
-    x[k[at.O_BANK_KIND] + bank] = at.PIM_HEADER
-    alone = k[at.P_DUAL] == 0 or pim_row == at.CLOSED or x[k[at.O_WITHOUT] + bank] == pim_row
+    wake, pim_row, tried = at.FAR, x[k[at.O_PIM_ROW] + bank], False
+    alone = k[at.P_DUAL] == 0 or pim_row == at.CLOSED or x[wanted(k, bank, pim_row)] == 0
+    x[k[at.O_BANK_KIND] + bank] = at.ACT if alone else at.PIM_HEADER
     for place in range(x[k[at.O_QUEUE_N] + bank]):
         row = command_at(k, x, bank, place) >> 18
-        if row == pim_row:
-            wanted = True
         if row == x[at.S_RESERVED]:
             continue
         if k[at.P_DUAL] and pim_row == row:
@@ -67,11 +65,7 @@ def _open(k: Ints, x: Ints, bank: int) -> int:
             return 0
         wake = min(wake, gate)
         if tried and alone:
-            x[k[at.O_BANK_KIND] + bank] = at.ACT
             return wake
-    if not wanted:
-        x[k[at.O_WITHOUT] + bank] = pim_row
-        x[k[at.O_BANK_KIND] + bank] = at.ACT
     return wake
 
 
@@ -110,7 +104,7 @@ def _first_hit(k: Ints, x: Ints, bank: int, row: int, write: int) -> int:
         return x[cached]
     n, writes = x[k[at.O_QUEUE_N] + bank], x[k[at.O_QUEUE_WRITES] + bank]
     found = at.NONE
-    if (writes if write else n - writes) > 0:
+    if (writes if write else n - writes) > 0 and x[wanted(k, bank, row)]:
         for place in range(at.DIRTY - x[cached], n):
             value = command_at(k, x, bank, place)
             if value & 1 == write and value >> 18 == row:
@@ -147,6 +141,7 @@ def _access(k: Ints, x: Ints, b: Ints, bank: int, place: int, command: int) -> i
         return gate
     size = k[at.P_BANK_QUEUE]
     spot = bank * size + ring(x[k[at.O_QUEUE_HEAD] + bank] + place, size)
+    x[wanted(k, bank, x[k[at.O_MEMORY_ROW] + bank])] -= 1
     value, block = x[k[at.O_QUEUE] + spot], x[k[at.O_QUEUE_BLOCK] + spot]
     issue(k, x, command, bank, value >> 18, 0)
     x[k[at.O_HITS] + bank] += 1

@@ -2,7 +2,7 @@
 
 from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.duplicates import command_at, filtered, queued_at
+from neupims.machine.dram.fast.duplicates import command_at, filtered, queued_at, wanted
 from neupims.machine.dram.fast.gates import wake_up
 from neupims.machine.dram.fast.lines import (
     access_to,
@@ -198,8 +198,7 @@ def _add_access(k: Ints, x: Ints, bank: int, value: int, block: int) -> None:
     first = (k[at.O_FIRST_WRITE] if value & 1 else k[at.O_FIRST_READ]) + bank
     if x[first] == at.NONE and value >> 18 == x[k[at.O_MEMORY_ROW] + bank]:
         x[first] = n
-    if x[k[at.O_WITHOUT] + bank] == value >> 18:
-        x[k[at.O_WITHOUT] + bank] = at.CLOSED
+    x[wanted(k, bank, value >> 18)] += 1
     if n + 1 == size:
         filled(k, x, bank)
     x[k[at.O_IN_QUEUE] + bank // at.WORD] |= 1 << bank % at.WORD
