@@ -63,7 +63,7 @@ def build_channels(memory: MemorySpec, pim: PimSpec | None, k: Array) -> Array:
     banks = memory.organization.banks
     channels[:, [at.S_LOCK_BANK, at.S_RESERVED, at.S_GWRITE_BANK, at.S_GWRITE_END]] = -1
     channels[:, at.DARK_FROM : at.DARK_FROM + at.KINDS] = 1
-    for place in (at.O_MEMORY_ROW, at.O_PIM_ROW, at.O_FIRST_READ, at.O_FIRST_WRITE):
+    for place in (at.O_MEMORY_ROW, at.O_PIM_ROW, at.O_FIRST_READ, at.O_FIRST_WRITE, at.O_WITHOUT):
         channels[:, k[place] : k[place] + banks] = at.CLOSED
     channels[:, at.S_OWN_WAKE] = at.FAR
     channels[:, at.S_NEXT_TICK] = k[at.P_TICK] if k[at.P_REFRESH] else at.FAR
@@ -156,6 +156,7 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
         at.O_OPEN_ROWS: at.OPEN_ROWS,
         at.O_AWAITS: at.AWAITED * words,
         at.O_WANTED: at.WANTED,
+        at.O_WITHOUT: banks,
         at.O_READS: lines[0] * at.LINE_WORD * at.FIELDS,
         at.O_WRITES: lines[1] * at.LINE_WORD * at.FIELDS,
         at.O_READS_TAKEN: lines[0],

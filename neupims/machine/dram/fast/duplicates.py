@@ -36,7 +36,7 @@ def filtered(k: Ints, bank: int, address: int) -> int:
 @inlined
 def wanted(k: Ints, bank: int, row: int) -> int:
     """Where the commands in the queue of a bank with the hash of a row are counted; 0 there: none is for that row."""
-    return k[at.O_WANTED] + ((row * 32 + bank) & (at.WANTED - 1))
+    return k[at.O_WANTED] + ((row * at.SPREAD + bank) & (at.WANTED - 1))
 
 
 @inlined

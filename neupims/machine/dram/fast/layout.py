@@ -104,6 +104,7 @@ PARAMETERS = 52
     O_PIM_OPEN,
     O_OPEN_ROWS,
     O_WANTED,
+    O_WITHOUT,
     O_RANK_BITS,
     O_WORDS,
     O_READS,
@@ -127,8 +128,8 @@ PARAMETERS = 52
     O_ACK_BLOCK,
     O_BACKLOG,
     O_SIZE,
-) = range(52, 110)
-RULE_FIRST = 110
+) = range(52, 111)
+RULE_FIRST = 111
 """In `k`: first rule of each command, and the end of the last one's."""
 CONSTANTS = RULE_FIRST + KINDS + 1
 
@@ -229,8 +230,10 @@ READ_LINE, WRITE_LINE = range(2)
 OPEN_ROWS = 256
 """Places of the table that counts, by the row's last bits, the memory row buffers in which a row is open."""
 
-WANTED = 2048
+WANTED = 4096
 """Places of the table that counts, by a hash of bank and row, the commands in bank queues."""
+SPREAD = 5_099
+"""Factor of a row in that hash: rows that are a power of two apart, as tensors are, must not share a place."""
 
 FILTER = 8192
 """Places of the table that counts, by a hash of the address, the accesses whose command has yet to issue."""
@@ -266,7 +269,7 @@ LINE_WORD = 64
 WORD, AWAITED = 32, 4
 """Banks in a word of O_IN_QUEUE (those for which commands are queued). Of these, O_AWAKE: those past their wake-up
 cycles; O_ASLEEP: those before them, unless only an event can wake them up; O_AWAITS: for each of ACT, PRE, RD and WR,
-those that wait for it alone."""
+those that wait for it alone. O_WITHOUT is, for each bank, a row that no command in its queue wants."""
 
 FAR = 1 << 60
 CLOSED = -1

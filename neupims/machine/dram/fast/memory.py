@@ -49,13 +49,13 @@ def _kind(read: int, write: int) -> int:
 def _open(k: Ints, x: Ints, bank: int) -> int:
     """ACT for the first command of a closed bank that may have its row; PIM gives up a row that is wanted."""
     wake, pim_row, tried = at.FAR, x[k[at.O_PIM_ROW] + bank], False
-    alone = k[at.P_DUAL] == 0 or pim_row == at.CLOSED or x[wanted(k, bank, pim_row)] == 0
+    alone = k[at.P_DUAL] == 0 or pim_row == at.CLOSED or not _is_wanted(k, x, bank, pim_row)
     x[k[at.O_BANK_KIND] + bank] = at.ACT if alone else at.PIM_HEADER
     for place in range(x[k[at.O_QUEUE_N] + bank]):
         row = command_at(k, x, bank, place) >> 18
         if row == x[at.S_RESERVED]:
             continue
-        if k[at.P_DUAL] and pim_row == row:
+        if not alone and pim_row == row:
             gate = close_pim_row(k, x, bank)
         elif tried:
             continue
@@ -67,6 +67,18 @@ def _open(k: Ints, x: Ints, bank: int) -> int:
         if tried and alone:
             return wake
     return wake
+
+
+@inlined
+def _is_wanted(k: Ints, x: Ints, bank: int, row: int) -> bool:
+    """Whether a command in the queue of a bank is for a row; keeps one of which it found none."""
+    if x[wanted(k, bank, row)] == 0 or x[k[at.O_WITHOUT] + bank] == row:
+        return False
+    for place in range(x[k[at.O_QUEUE_N] + bank]):
+        if command_at(k, x, bank, place) >> 18 == row:
+            return True
+    x[k[at.O_WITHOUT] + bank] = row
+    return False
 
 
 @inlined

@@ -199,6 +199,8 @@ def _add_access(k: Ints, x: Ints, bank: int, value: int, block: int) -> None:
     if x[first] == at.NONE and value >> 18 == x[k[at.O_MEMORY_ROW] + bank]:
         x[first] = n
     x[wanted(k, bank, value >> 18)] += 1
+    if x[k[at.O_WITHOUT] + bank] == value >> 18:
+        x[k[at.O_WITHOUT] + bank] = at.CLOSED
     if n + 1 == size:
         filled(k, x, bank)
     x[k[at.O_IN_QUEUE] + bank // at.WORD] |= 1 << bank % at.WORD
