@@ -145,7 +145,7 @@ def issue(k: Ints, x: Ints, command: int, bank: int, row: int, n: int) -> None:
 def note(k: Ints, x: Ints, command: int, bank: int, row: int, n: int) -> None:
     """Count and trace a command, and forget what was known about the next ones."""
     x[at.COUNTS + command] += 1
-    x[at.S_ACTIVE] = 1
+    x[at.S_ISSUED], x[at.S_ACTIVE] = command, 1
     x[at.S_MEMORY_WAKE] = 0
     if not (command == at.RD and _lets_nothing_move(k, x, bank)):
         x[at.S_STUCK] = 0

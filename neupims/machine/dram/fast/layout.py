@@ -135,7 +135,7 @@ CONSTANTS = RULE_FIRST + KINDS + 1
 
 # State of a channel, named as in `machine.dram.state`; S_..._WAKE: nothing issues before that cycle,
 # S_WEIGHT: how many channels it stands for, S_OWN_WAKE: when the next bank wakes up by its own wake-up cycle,
-# S_CLOSES_FROM: when no gate holds up the closing of rows before a tile any
+# S_ISSUED: the last command; S_CLOSES_FROM: when no gate holds up the closing of rows before a tile any
 # more, S_TILE_END: when the tile is estimated to end, S_END_HOLDS: the cycle in which that need not be estimated anew.
 (
     S_CYCLE,
@@ -202,12 +202,13 @@ CONSTANTS = RULE_FIRST + KINDS + 1
     S_BACKLOG,
     S_WEIGHT,
     S_OWN_WAKE,
+    S_ISSUED,
     S_CLOSES_FROM,
     S_TILE_END,
     S_END_HOLDS,
     S_CATCHING_UP,
-) = range(0, 68)
-CHANNEL_GATE = 68
+) = range(0, 69)
+CHANNEL_GATE = 69
 DARK_FROM = CHANNEL_GATE + KINDS
 DARK_TO = DARK_FROM + KINDS
 COUNTS = DARK_TO + KINDS

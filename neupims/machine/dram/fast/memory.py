@@ -6,7 +6,7 @@ Functions that try a command return 0 when one issued, else the cycle at which i
 from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.duplicates import command_at, feed, filtered, next_merged, queued_at, wanted
-from neupims.machine.dram.fast.gates import after_dark, at_bank, complete, has_closed, issue, wake_up
+from neupims.machine.dram.fast.gates import after_dark, at_bank, complete, has_closed, issue
 from neupims.machine.dram.fast.lines import freed, ring
 from neupims.machine.dram.fast.pim import close_memory_row, close_pim_row, open_memory_row
 
@@ -33,6 +33,17 @@ def serve(k: Ints, x: Ints, b: Ints, bank: int) -> int:
         wake = min(wake, _write(k, x, b, bank, write))
         return min(wake, _access(k, x, b, bank, read, at.RD)) if wake > 0 and read >= 0 else wake
     return wake
+
+
+@inlined
+def awaited(k: Ints, x: Ints, bank: int) -> int:
+    """The one command that a bank queue waits for, or PIM_HEADER (no gates) where there are several or none may go."""
+    row = x[k[at.O_MEMORY_ROW] + bank]
+    if row == at.CLOSED:
+        return at.ACT if k[at.P_DUAL] == 0 or x[k[at.O_PIM_ROW] + bank] == at.CLOSED else at.PIM_HEADER
+    if row == x[at.S_RESERVED]:
+        return at.PIM_HEADER
+    return _kind(_first_hit(k, x, bank, row, 0), _first_hit(k, x, bank, row, 1))
 
 
 @inlined
@@ -158,8 +169,6 @@ def _access(k: Ints, x: Ints, b: Ints, bank: int, place: int, command: int) -> i
     issue(k, x, command, bank, value >> 18, 0)
     x[k[at.O_HITS] + bank] += 1
     _remove(k, x, bank, place)
-    _look_behind(k, x, bank)
-    _rest(k, x, command)
     x[filtered(k, bank, value >> 2)] -= 1
     if command == at.WR:
         x[k[at.O_QUEUE_WRITES] + bank] -= 1
@@ -173,31 +182,6 @@ def _access(k: Ints, x: Ints, b: Ints, bank: int, place: int, command: int) -> i
             break
         _answer(k, x, b, block)
     return 0
-
-
-@inlined
-def _look_behind(k: Ints, x: Ints, bank: int) -> None:
-    """An access of a bank has issued: either the next of the same kind is all that it waits for, or it is looked at."""
-    if x[k[at.O_QUEUE_N] + bank] == 0:
-        return
-    row = x[k[at.O_MEMORY_ROW] + bank]
-    kind = _kind(_first_hit(k, x, bank, row, 0), _first_hit(k, x, bank, row, 1))
-    wake_up(k, x, bank)
-    if (kind == at.RD or kind == at.WR) and row != x[at.S_RESERVED]:
-        x[k[at.O_AWAITS] + at.AWAITED * (bank // at.WORD) + kind] |= 1 << bank % at.WORD
-
-
-@inlined
-def _rest(k: Ints, x: Ints, command: int) -> None:
-    """Nothing can issue before the next access may if all banks that are awake wait for one that has to keep away."""
-    others = 0
-    for word in range(k[at.O_WORDS]):
-        awaits = k[at.O_AWAITS] + at.AWAITED * word
-        keep_away = x[awaits + at.WR] | (x[awaits + at.RD] if command == at.RD else 0)
-        others |= x[k[at.O_AWAKE] + word] & ~keep_away
-    if others == 0:
-        gap = k[at.P_AFTER_READ] if command == at.RD else k[at.P_AFTER_WRITE]
-        x[at.S_MEMORY_WAKE] = min(x[at.S_OWN_WAKE], x[at.S_CYCLE] + gap)
 
 
 @inlined
