@@ -5,12 +5,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from neupims.hardware.memory import MemorySpec
+from neupims.hardware.memory import Controller, MemorySpec
 from neupims.hardware.pim import PimSpec
 from neupims.isa.commands import Command
 from neupims.jit import Array
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.rules import RESULT, SCOPES, Rule, gap_table, rules_of
+from neupims.machine.dram.rules import RESULT, SCOPES, Rule, Scope, gap_table, rules_of
 from neupims.machine.dram.timing import Timing, build_timing
 
 TABLES = (
@@ -24,7 +24,6 @@ TABLES = (
     at.O_GROUP_ROW,
     at.O_BANK_ROW,
     at.O_RANK_BITS,
-    at.O_ALL_BITS,
 )
 SCOPE_NUMBERS = {"bank": at.SCOPE_BANK, "bank_group": at.SCOPE_GROUP, "all": at.SCOPE_ALL}
 
@@ -52,6 +51,8 @@ def build_constants(
     k[list(values)] = list(values.values())
     before = [int(rule.before) for rule in rules]
     k[at.P_CLOSES_IN_LINE] = pim is not None and pim.deadline == "exact" and _close_in_line(k, rules, gaps)
+    k[at.P_AFTER_READ] = min(_least_gap(rules, gaps, Command.RD, after) for after in (Command.RD, Command.WR))
+    k[at.P_AFTER_WRITE] = _least_gap(rules, gaps, Command.WR, Command.WR)
     k[at.RULE_FIRST : at.RULE_FIRST + at.KINDS + 1] = np.searchsorted(before, np.arange(at.KINDS + 1))
     return np.concatenate([k, *(np.ravel(table).astype(np.int64) for table in tables)])
 
@@ -64,9 +65,8 @@ def build_channels(memory: MemorySpec, pim: PimSpec | None, k: Array) -> Array:
     channels[:, at.DARK_FROM : at.DARK_FROM + at.KINDS] = 1
     for place in (at.O_MEMORY_ROW, at.O_PIM_ROW, at.O_FIRST_READ, at.O_FIRST_WRITE, at.O_WITHOUT):
         channels[:, k[place] : k[place] + banks] = at.CLOSED
+    channels[:, at.S_OWN_WAKE] = at.FAR
     channels[:, at.S_NEXT_TICK] = k[at.P_TICK] if k[at.P_REFRESH] else at.FAR
-    order = int(k[at.O_READ_ORDER])
-    channels[:, order : order + k[at.P_READ_QUEUE]] = np.arange(k[at.P_READ_QUEUE])
     return channels
 
 
@@ -80,6 +80,17 @@ def _rule_rows(rules: list[Rule], gaps: list[list[int]]) -> list[list[int]]:
         [SCOPES.index(rule.scope), rule.after, gap[0], int(len(set(gap)) > 1 or rule.until is not None)]
         for rule, gap in zip(rules, gaps, strict=True)
     ]
+
+
+def _least_gap(rules: list[Rule], gaps: list[list[int]], before: Command, after: Command) -> int:
+    """Cycles that `after` waits for `before`, in whatever bank."""
+    own: dict[Scope, int] = {
+        rule.scope: gap[0]
+        for rule, gap in zip(rules, gaps, strict=True)
+        if (rule.before, rule.after) == (before, after)
+    }
+    everywhere = own.get("channel", 1)
+    return max(1, everywhere, min(own.get("rank", 1), own.get("other_ranks", 1)))
 
 
 def _close_in_line(k: Array, rules: list[Rule], gaps: list[list[int]]) -> bool:
@@ -103,7 +114,7 @@ def _bank_tables(memory: MemorySpec, places: dict[int, int]) -> list[Array]:
     words = -(-org.banks // at.WORD)
     bits = np.zeros((org.ranks, words), np.int64)
     np.add.at(bits, (rank, bank // at.WORD), 1 << bank % at.WORD)
-    return [rank, group, *(places[place] + number * at.KINDS for number, place in gates), bits, bits.sum(axis=0)]
+    return [rank, group, *(places[place] + number * at.KINDS for number, place in gates), bits]
 
 
 def _results(pim: PimSpec | None, t: Timing, width: int) -> Array:
@@ -118,7 +129,7 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
     """Where each table of a channel's state starts."""
     org, limits = memory.organization, memory.controller
     banks, single = org.banks, pim is not None and pim.row_buffers == "single"
-    words = -(-banks // at.WORD)
+    words, lines = -(-banks // at.WORD), _line_words(limits)
     sizes = {
         at.O_RANK_GATE: org.ranks * at.KINDS,
         at.O_GROUP_GATE: org.ranks * org.bank_groups * at.KINDS,
@@ -139,12 +150,21 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
         at.O_BANK_WAKE: banks,
         at.O_BANK_KIND: banks,
         at.O_AWAKE: words,
+        at.O_ASLEEP: words,
+        at.O_IN_QUEUE: words,
+        at.O_PIM_OPEN: words,
+        at.O_OPEN_ROWS: at.OPEN_ROWS,
         at.O_AWAITS: at.AWAITED * words,
+        at.O_WANTED: at.WANTED,
         at.O_WITHOUT: banks,
-        at.O_READS: limits.read_queue * at.FIELDS,
-        at.O_READ_ORDER: limits.read_queue,
-        at.O_READ_WAITS: banks,
-        at.O_WRITES: limits.write_buffer * at.FIELDS,
+        at.O_READS: lines[0] * at.LINE_WORD * at.FIELDS,
+        at.O_WRITES: lines[1] * at.LINE_WORD * at.FIELDS,
+        at.O_READS_TAKEN: lines[0],
+        at.O_WRITES_TAKEN: lines[1],
+        at.O_READS_MOVABLE: lines[0],
+        at.O_WRITES_MOVABLE: lines[1],
+        at.O_READS_OF_BANK: banks * lines[0],
+        at.O_WRITES_OF_BANK: banks * lines[1],
         at.O_WAITING: (pim.queue if pim else 0) * at.FIELDS,
         at.O_COMMANDS: (pim.command_queue if pim else 0) * at.FIELDS,
         at.O_RETURNS: limits.outstanding + 1,
@@ -167,9 +187,16 @@ def _places(memory: MemorySpec, pim: PimSpec | None, traced: int) -> dict[int, i
     return {**starts, at.O_SIZE: start, at.O_WORDS: words}
 
 
+def _line_words(limits: Controller) -> tuple[int, int]:
+    """Words of the lines of reads and writes, with two places for each."""
+    reads, writes = (-(-2 * places // at.LINE_WORD) for places in (limits.read_queue, limits.write_buffer))
+    return reads, writes
+
+
 def _memory_parameters(memory: MemorySpec, t: Timing) -> dict[int, int]:
     org, limits = memory.organization, memory.controller
     latency = t["tCL"] + t["tBURST"]
+    lines = _line_words(limits)
     most = limits.read_queue + org.banks * limits.bank_queue + latency + 4 * limits.accepts_per_cycle
     return {
         at.P_BANKS: org.banks,
@@ -177,6 +204,8 @@ def _memory_parameters(memory: MemorySpec, t: Timing) -> dict[int, int]:
         at.P_GROUPS: org.ranks * org.bank_groups,
         at.P_PER_GROUP: org.banks_per_group,
         at.P_PER_RANK: org.bank_groups * org.banks_per_group,
+        at.P_READ_WORDS: lines[0],
+        at.P_WRITE_WORDS: lines[1],
         at.P_READ_QUEUE: limits.read_queue,
         at.P_WRITE_BUFFER: limits.write_buffer,
         at.P_BANK_QUEUE: limits.bank_queue,

@@ -6,7 +6,7 @@ Times that have passed count as the present, rings begin at their heads, and wha
 
 from neupims.jit import Array, Ints, Narrow, compiled, pointer
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.duplicates import read_at, ring
+from neupims.machine.dram.fast.lines import following, ring, transaction_at
 
 
 @compiled
@@ -109,12 +109,14 @@ def _bank_queues(k: Ints, x: Ints, out: Ints, end: int) -> int:
 def _transactions(k: Ints, x: Ints, out: Ints, end: int) -> int:
     out[end], out[end + 1], out[end + 2] = x[at.S_READS], x[at.S_WRITES], x[at.S_MERGED]
     end += 3
-    for i in range(x[at.S_READS] + x[at.S_WRITES]):
-        reads = x[at.S_READS]
-        t = read_at(k, x, i) if i < reads else k[at.O_WRITES] + (i - reads) * at.FIELDS
-        out[end], out[end + 1] = x[t + at.T_BANK], x[t + at.T_ADDRESS]
-        out[end + 2], out[end + 3] = x[t + at.T_FEEDS], x[t + at.T_BLOCK]
-        end += 4
+    for line in (at.READ_LINE, at.WRITE_LINE):
+        place = x[at.S_READ_HEAD + line]
+        for _ in range(x[at.S_READS + line]):
+            t = transaction_at(k, line, place)
+            out[end], out[end + 1] = x[t + at.T_BANK], x[t + at.T_ADDRESS]
+            out[end + 2], out[end + 3] = x[t + at.T_FEEDS], x[t + at.T_BLOCK]
+            end += 4
+            place = following(k, x, line, place)
     for place in range(k[at.O_MERGED], k[at.O_MERGED] + x[at.S_MERGED] * at.MERGED):
         out[end] = x[place]
         end += 1

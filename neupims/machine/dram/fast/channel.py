@@ -4,9 +4,10 @@ from neupims.jit import Array, Ints, Narrow, compiled, inlined, pointer
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.banks import memory_step
 from neupims.machine.dram.fast.gates import complete, look_again
+from neupims.machine.dram.fast.lines import ring
 from neupims.machine.dram.fast.moves import move
 from neupims.machine.dram.fast.pim import keeps_slot, pim_step, refresh_step
-from neupims.machine.dram.fast.queues import accept, ring
+from neupims.machine.dram.fast.queues import accept
 
 
 @compiled

@@ -1,6 +1,6 @@
 """Estimates before a refresh; see `machine.dram.deadline`. All return lengths in cycles."""
 
-from neupims.jit import Ints, inlined
+from neupims.jit import Ints, inlined, lowest_bit
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.gates import at_bank, at_channel, at_group
 
@@ -89,9 +89,12 @@ def _exact_end(k: Ints, x: Ints, row: int, groups: int, macs: int) -> int:
 
 @inlined
 def _has_stale(k: Ints, x: Ints, row: int, rank: int) -> bool:
-    for bank in range(rank * k[at.P_PER_RANK], (rank + 1) * k[at.P_PER_RANK]):
-        if is_stale(k, x, bank, row):
-            return True
+    for word in range(k[at.O_WORDS]):
+        banks = x[k[at.O_PIM_OPEN] + word] & k[k[at.O_RANK_BITS] + rank * k[at.O_WORDS] + word]
+        while banks:
+            if is_stale(k, x, word * at.WORD + lowest_bit(banks), row):
+                return True
+            banks &= banks - 1
     return False
 
 
@@ -125,8 +128,13 @@ def _header_cycle(k: Ints, x: Ints, row: int) -> int:
     """First cycle of the header once all stale rows are closed."""
     cycle, close, per = x[at.S_CYCLE], at.PIM_PRE if k[at.P_DUAL] else at.PRE, closes(k)
     commands, legal, seen, group_seen = 0, x[at.CHANNEL_GATE + close], -1, -1
-    for bank in range(k[at.P_BANKS]):
-        if is_stale(k, x, bank, row):
+    for word in range(k[at.O_WORDS]):
+        banks = x[k[at.O_PIM_OPEN] + word]
+        while banks:
+            bank = word * at.WORD + lowest_bit(banks)
+            banks &= banks - 1
+            if not is_stale(k, x, bank, row):
+                continue
             legal = max(legal, x[k[k[at.O_BANK_ROW] + bank] + close])
             if k[k[at.O_GROUP_OF] + bank] != group_seen:
                 group_seen = k[k[at.O_GROUP_OF] + bank]

@@ -2,19 +2,7 @@
 
 from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
-
-
-@inlined
-def ring(place: int, size: int) -> int:
-    """A place that is at most once round."""
-    return place - size if place >= size else place
-
-
-@inlined
-def read_at(k: Ints, x: Ints, i: int) -> int:
-    """Where the i-th transaction of the read queue is."""
-    place = ring(x[at.S_READ_HEAD] + i, k[at.P_READ_QUEUE])
-    return k[at.O_READS] + x[k[at.O_READ_ORDER] + place] * at.FIELDS
+from neupims.machine.dram.fast.lines import access_to, ring, transaction_at
 
 
 @inlined
@@ -46,20 +34,16 @@ def filtered(k: Ints, bank: int, address: int) -> int:
 
 
 @inlined
+def wanted(k: Ints, bank: int, row: int) -> int:
+    """Where the commands in the queue of a bank with the hash of a row are counted; 0 there: none is for that row."""
+    return k[at.O_WANTED] + ((row * at.SPREAD + bank) & (at.WANTED - 1))
+
+
+@inlined
 def feed(k: Ints, x: Ints, row: int, writes: int) -> None:
     """So many writes more (less, if negative) that feed PIM wait for a row."""
     x[at.S_FEEDS] += writes
     x[k[at.O_FED_ROWS] + (row & (at.FED_ROWS - 1))] += writes
-
-
-@inlined
-def _buffered_write(k: Ints, x: Ints, bank: int, address: int) -> int:
-    """Place in the write buffer, or NONE."""
-    for i in range(x[at.S_WRITES]):
-        t = k[at.O_WRITES] + i * at.FIELDS
-        if x[t + at.T_BANK] == bank and x[t + at.T_ADDRESS] == address:
-            return i
-    return at.NONE
 
 
 @inlined
@@ -74,16 +58,13 @@ def write_waits(k: Ints, x: Ints, bank: int, address: int) -> bool:
     """Whether an address is waiting to be written."""
     if x[filtered(k, bank, address)] == 0:
         return False
-    return _buffered_write(k, x, bank, address) >= 0 or _queued_write(k, x, bank, address) >= 0
+    return access_to(k, x, at.WRITE_LINE, bank, address) >= 0 or _queued_write(k, x, bank, address) >= 0
 
 
 @inlined
 def _read_waits(k: Ints, x: Ints, bank: int, address: int) -> bool:
-    if x[k[at.O_READ_WAITS] + bank] > 0:
-        for i in range(x[at.S_READS]):
-            t = read_at(k, x, i)
-            if x[t + at.T_COMMAND] == at.RD and x[t + at.T_BANK] == bank and x[t + at.T_ADDRESS] == address:
-                return True
+    if access_to(k, x, at.READ_LINE, bank, address) >= 0:
+        return True
     return queued_at(k, x, bank, address, 0, x[k[at.O_QUEUE_N] + bank]) >= 0
 
 
@@ -92,9 +73,9 @@ def merges_write(k: Ints, x: Ints, bank: int, address: int, feeds: int) -> bool:
     """Whether a write needs no command of its own; if it feeds PIM, so does the one that waits."""
     if k[at.P_MERGE] == 0 or x[filtered(k, bank, address)] == 0:
         return False
-    place = _buffered_write(k, x, bank, address)
+    place = access_to(k, x, at.WRITE_LINE, bank, address)
     if place >= 0:
-        t = k[at.O_WRITES] + place * at.FIELDS
+        t = transaction_at(k, at.WRITE_LINE, place)
         feed(k, x, address >> 16, feeds & ~x[t + at.T_FEEDS])
         x[t + at.T_FEEDS] |= feeds
         return True

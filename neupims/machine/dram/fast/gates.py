@@ -2,6 +2,7 @@
 
 from neupims.jit import Ints, compiled, inlined
 from neupims.machine.dram.fast import layout as at
+from neupims.machine.dram.fast.lines import waits_for
 
 BANK, GROUP, RANK, OTHER_RANKS, CHANNEL = range(5)
 
@@ -144,7 +145,7 @@ def issue(k: Ints, x: Ints, command: int, bank: int, row: int, n: int) -> None:
 def note(k: Ints, x: Ints, command: int, bank: int, row: int, n: int) -> None:
     """Count and trace a command, and forget what was known about the next ones."""
     x[at.COUNTS + command] += 1
-    x[at.S_ACTIVE] = 1
+    x[at.S_ISSUED], x[at.S_ACTIVE] = command, 1
     x[at.S_MEMORY_WAKE] = 0
     if not (command == at.RD and _lets_nothing_move(k, x, bank)):
         x[at.S_STUCK] = 0
@@ -161,7 +162,9 @@ def note(k: Ints, x: Ints, command: int, bank: int, row: int, n: int) -> None:
 @inlined
 def _wake_enabled(k: Ints, x: Ints, command: int, bank: int) -> None:
     """Forget when those bank queues could issue to which `command` may give a chance: never by its gates."""
-    if command <= at.WR or (command == at.PIM_PRE and k[at.P_SCOPE] == at.SCOPE_BANK):
+    if command == at.RD or command == at.WR:
+        return  # as to its own bank, that depends on what is next in the queue
+    if command <= at.PRE or (command == at.PIM_PRE and k[at.P_SCOPE] == at.SCOPE_BANK):
         wake_up(k, x, bank)
     elif k[at.P_DUAL] == 0 or command == at.REF or command == at.PIM_PRE:
         look_again(k, x)
@@ -177,28 +180,32 @@ def _wake_enabled(k: Ints, x: Ints, command: int, bank: int) -> None:
 @inlined
 def _lets_nothing_move(k: Ints, x: Ints, bank: int) -> bool:
     """Whether the place that a RD leaves in its bank's queue is of use to no transaction that waits."""
-    return x[k[at.O_READ_WAITS] + bank] == 0 and x[at.S_DRAINING] == 0 and x[at.S_QUEUED] > 1
+    return not waits_for(k, x, at.READ_LINE, bank) and x[at.S_DRAINING] == 0 and x[at.S_QUEUED] > 1
 
 
 @compiled
 def look_again(k: Ints, x: Ints) -> None:
-    """Forget when each bank queue could issue: something may have become possible earlier."""
+    """Forget when each bank queue could issue: something may have become possible earlier.
+
+    With two row buffers, PIM holds up no access to an open row that it has not reserved, so it lets none go earlier.
+    """
     x[at.S_MEMORY_WAKE] = 0
-    for place in range(k[at.O_BANK_WAKE], k[at.O_BANK_WAKE] + k[at.P_BANKS]):
-        x[place] = 0
     for word in range(k[at.O_WORDS]):
-        x[k[at.O_AWAKE] + word] = k[k[at.O_ALL_BITS] + word]
-    for place in range(k[at.O_AWAITS], k[at.O_AWAITS] + at.AWAITED * k[at.O_WORDS]):
-        x[place] = 0
-    x[at.S_OWN_WAKE] = at.FAR
+        awaits, asleep = k[at.O_AWAITS] + at.AWAITED * word, k[at.O_ASLEEP] + word
+        accesses = (x[awaits + at.RD] | x[awaits + at.WR]) * k[at.P_DUAL]
+        x[asleep] &= accesses
+        x[k[at.O_AWAKE] + word] = x[k[at.O_IN_QUEUE] + word] & ~x[asleep]
+        x[awaits + at.ACT] = x[awaits + at.PRE] = 0
+        x[awaits + at.RD] &= accesses
+        x[awaits + at.WR] &= accesses
 
 
 @inlined
 def wake_up(k: Ints, x: Ints, bank: int) -> None:
     """Forget when a bank queue could issue."""
     word, bit = bank // at.WORD, 1 << bank % at.WORD
-    x[k[at.O_BANK_WAKE] + bank] = 0
-    x[k[at.O_AWAKE] + word] |= bit
+    x[k[at.O_AWAKE] + word] |= bit & x[k[at.O_IN_QUEUE] + word]
+    x[k[at.O_ASLEEP] + word] &= ~bit
     for place in range(k[at.O_AWAITS] + at.AWAITED * word, k[at.O_AWAITS] + at.AWAITED * (word + 1)):
         x[place] &= ~bit
 
@@ -228,7 +235,31 @@ def all_closed(k: Ints, x: Ints, first: int, count: int) -> bool:
 @inlined
 def has_closed(k: Ints, x: Ints, first: int, count: int) -> bool:
     """Whether one of `count` banks has no row open for PIM."""
-    for bank in range(first, first + count):
-        if x[k[at.O_PIM_ROW] + bank] == at.CLOSED:
-            return True
-    return False
+    last, bank, closed = first + count, first, 0
+    while bank < last:
+        word, low = bank // at.WORD, bank % at.WORD
+        high = min(at.WORD, low + last - bank)
+        closed |= ~x[k[at.O_PIM_OPEN] + word] & ((1 << high) - (1 << low))
+        bank += high - low
+    return closed != 0
+
+
+@inlined
+def set_pim_row(k: Ints, x: Ints, bank: int, row: int) -> None:
+    """Open a row for PIM, or close it."""
+    word, bit = k[at.O_PIM_OPEN] + bank // at.WORD, 1 << bank % at.WORD
+    x[k[at.O_PIM_ROW] + bank] = row
+    x[word] = x[word] & ~bit if row == at.CLOSED else x[word] | bit
+
+
+@inlined
+def set_memory_row(k: Ints, x: Ints, bank: int, row: int) -> None:
+    """Open a row for accesses, or close it; its hits begin anew."""
+    rows, before = k[at.O_OPEN_ROWS], x[k[at.O_MEMORY_ROW] + bank]
+    if before != at.CLOSED:
+        x[rows + (before & (at.OPEN_ROWS - 1))] -= 1
+    if row != at.CLOSED:
+        x[rows + (row & (at.OPEN_ROWS - 1))] += 1
+    x[k[at.O_MEMORY_ROW] + bank], x[k[at.O_HITS] + bank] = row, 0
+    if k[at.P_DUAL] == 0:
+        set_pim_row(k, x, bank, row)

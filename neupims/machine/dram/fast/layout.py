@@ -59,8 +59,12 @@ KINDS = 12
     P_CLOSES_IN_LINE,
     P_POSTPONE,
     P_OVERLAP,
-) = range(0, 48)
-PARAMETERS = 48
+    P_READ_WORDS,
+    P_WRITE_WORDS,
+    P_AFTER_READ,
+    P_AFTER_WRITE,
+) = range(0, 52)
+PARAMETERS = 52
 
 # Where tables start: in `k` rules, gaps, untils, results, and for each bank its rank, its group and the places of
 # their gates and its own in `x`; in `x` the others.
@@ -94,15 +98,23 @@ PARAMETERS = 48
     O_BANK_WAKE,
     O_BANK_KIND,
     O_AWAKE,
+    O_ASLEEP,
     O_AWAITS,
+    O_IN_QUEUE,
+    O_PIM_OPEN,
+    O_OPEN_ROWS,
+    O_WANTED,
     O_WITHOUT,
     O_RANK_BITS,
-    O_ALL_BITS,
     O_WORDS,
     O_READS,
-    O_READ_ORDER,
-    O_READ_WAITS,
     O_WRITES,
+    O_READS_TAKEN,
+    O_WRITES_TAKEN,
+    O_READS_MOVABLE,
+    O_WRITES_MOVABLE,
+    O_READS_OF_BANK,
+    O_WRITES_OF_BANK,
     O_WAITING,
     O_COMMANDS,
     O_RETURNS,
@@ -116,14 +128,14 @@ PARAMETERS = 48
     O_ACK_BLOCK,
     O_BACKLOG,
     O_SIZE,
-) = range(48, 99)
-RULE_FIRST = 99
+) = range(52, 111)
+RULE_FIRST = 111
 """In `k`: first rule of each command, and the end of the last one's."""
 CONSTANTS = RULE_FIRST + KINDS + 1
 
 # State of a channel, named as in `machine.dram.state`; S_..._WAKE: nothing issues before that cycle,
 # S_WEIGHT: how many channels it stands for, S_OWN_WAKE: when the next bank wakes up by its own wake-up cycle,
-# S_MOVABLE: reads whose bank queue has room; S_CLOSES_FROM: when no gate holds up the closing of rows before a tile any
+# S_ISSUED: the last command; S_CLOSES_FROM: when no gate holds up the closing of rows before a tile any
 # more, S_TILE_END: when the tile is estimated to end, S_END_HOLDS: the cycle in which that need not be estimated anew.
 (
     S_CYCLE,
@@ -166,6 +178,9 @@ CONSTANTS = RULE_FIRST + KINDS + 1
     S_STUCK,
     S_NEXT_TICK,
     S_READ_HEAD,
+    S_WRITE_HEAD,
+    S_READ_END,
+    S_WRITE_END,
     S_RUN_HEAD0,
     S_RUN_HEAD1,
     S_RUN_N0,
@@ -187,13 +202,13 @@ CONSTANTS = RULE_FIRST + KINDS + 1
     S_BACKLOG,
     S_WEIGHT,
     S_OWN_WAKE,
-    S_MOVABLE,
+    S_ISSUED,
     S_CLOSES_FROM,
     S_TILE_END,
     S_END_HOLDS,
     S_CATCHING_UP,
-) = range(0, 66)
-CHANNEL_GATE = 66
+) = range(0, 69)
+CHANNEL_GATE = 69
 DARK_FROM = CHANNEL_GATE + KINDS
 DARK_TO = DARK_FROM + KINDS
 COUNTS = DARK_TO + KINDS
@@ -209,6 +224,17 @@ RULE = 4
 T_COMMAND, T_BANK, T_ROW, T_MACS, T_GROUPS, T_BLOCK, T_LAST = range(7)
 T_ADDRESS, T_FEEDS, T_SINCE = 2, 3, 7
 FIELDS = 8
+
+READ_LINE, WRITE_LINE = range(2)
+"""Lines of transactions, see `lines`. Of what they have, that of the writes stands behind that of the reads."""
+
+OPEN_ROWS = 256
+"""Places of the table that counts, by the row's last bits, the memory row buffers in which a row is open."""
+
+WANTED = 4096
+"""Places of the table that counts, by a hash of bank and row, the commands in bank queues."""
+SPREAD = 5_099
+"""Factor of a row in that hash: rows that are a power of two apart, as tensors are, must not share a place."""
 
 FILTER = 8192
 """Places of the table that counts, by a hash of the address, the accesses whose command has yet to issue."""
@@ -238,9 +264,13 @@ TRACED = 5
 # Blocks in `b`: their number, how many finished, then three tables.
 B_N, B_FINISHED, B_LEFT = range(3)
 
+LINE_WORD = 64
+"""Places of a line in a word of bits."""
+
 WORD, AWAITED = 32, 4
-"""Banks in a word of O_AWAKE (the banks past their wake-up cycles) and O_AWAITS (for each of ACT, PRE, RD and WR those
-that wait for it alone). O_WITHOUT is, for each bank, a row that no command in its queue wants."""
+"""Banks in a word of O_IN_QUEUE (those for which commands are queued). Of these, O_AWAKE: those past their wake-up
+cycles; O_ASLEEP: those before them, unless only an event can wake them up; O_AWAITS: for each of ACT, PRE, RD and WR,
+those that wait for it alone. O_WITHOUT is, for each bank, a row that no command in its queue wants."""
 
 FAR = 1 << 60
 CLOSED = -1

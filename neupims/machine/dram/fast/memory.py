@@ -5,8 +5,9 @@ Functions that try a command return 0 when one issued, else the cycle at which i
 
 from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.duplicates import command_at, feed, filtered, next_merged, queued_at, ring
+from neupims.machine.dram.fast.duplicates import command_at, feed, filtered, next_merged, queued_at, wanted
 from neupims.machine.dram.fast.gates import after_dark, at_bank, complete, has_closed, issue
+from neupims.machine.dram.fast.lines import freed, ring
 from neupims.machine.dram.fast.pim import close_memory_row, close_pim_row, open_memory_row
 
 
@@ -15,7 +16,6 @@ def serve(k: Ints, x: Ints, b: Ints, bank: int) -> int:
     """Try what a bank queue that is not empty wants next."""
     row = x[k[at.O_MEMORY_ROW] + bank]
     if row == at.CLOSED:
-        x[k[at.O_BANK_KIND] + bank] = at.ACT if x[k[at.O_PIM_ROW] + bank] == at.CLOSED else at.PIM_HEADER
         return _open(k, x, bank)
     read, write = _first_hit(k, x, bank, row, 0), _first_hit(k, x, bank, row, 1)
     wake = at.FAR
@@ -36,6 +36,17 @@ def serve(k: Ints, x: Ints, b: Ints, bank: int) -> int:
 
 
 @inlined
+def awaited(k: Ints, x: Ints, bank: int) -> int:
+    """The one command that a bank queue waits for, or PIM_HEADER (no gates) where there are several or none may go."""
+    row = x[k[at.O_MEMORY_ROW] + bank]
+    if row == at.CLOSED:
+        return at.ACT if k[at.P_DUAL] == 0 or x[k[at.O_PIM_ROW] + bank] == at.CLOSED else at.PIM_HEADER
+    if row == x[at.S_RESERVED]:
+        return at.PIM_HEADER
+    return _kind(_first_hit(k, x, bank, row, 0), _first_hit(k, x, bank, row, 1))
+
+
+@inlined
 def _kind(read: int, write: int) -> int:
     """The one command that an open bank's queue waits for, or PIM_HEADER (no gates) where there are several."""
     if read == 0 and write < 0:
@@ -48,15 +59,14 @@ def _kind(read: int, write: int) -> int:
 @inlined
 def _open(k: Ints, x: Ints, bank: int) -> int:
     """ACT for the first command of a closed bank that may have its row; PIM gives up a row that is wanted."""
-    wake, pim_row, tried, wanted = at.FAR, x[k[at.O_PIM_ROW] + bank], False, False
-    alone = k[at.P_DUAL] == 0 or pim_row == at.CLOSED or x[k[at.O_WITHOUT] + bank] == pim_row
+    wake, pim_row, tried = at.FAR, x[k[at.O_PIM_ROW] + bank], False
+    alone = k[at.P_DUAL] == 0 or pim_row == at.CLOSED or not _is_wanted(k, x, bank, pim_row)
+    x[k[at.O_BANK_KIND] + bank] = at.ACT if alone else at.PIM_HEADER
     for place in range(x[k[at.O_QUEUE_N] + bank]):
         row = command_at(k, x, bank, place) >> 18
-        if row == pim_row:
-            wanted = True
         if row == x[at.S_RESERVED]:
             continue
-        if k[at.P_DUAL] and pim_row == row:
+        if not alone and pim_row == row:
             gate = close_pim_row(k, x, bank)
         elif tried:
             continue
@@ -67,9 +77,19 @@ def _open(k: Ints, x: Ints, bank: int) -> int:
         wake = min(wake, gate)
         if tried and alone:
             return wake
-    if not wanted:
-        x[k[at.O_WITHOUT] + bank] = pim_row
     return wake
+
+
+@inlined
+def _is_wanted(k: Ints, x: Ints, bank: int, row: int) -> bool:
+    """Whether a command in the queue of a bank is for a row; keeps one of which it found none."""
+    if x[wanted(k, bank, row)] == 0 or x[k[at.O_WITHOUT] + bank] == row:
+        return False
+    for place in range(x[k[at.O_QUEUE_N] + bank]):
+        if command_at(k, x, bank, place) >> 18 == row:
+            return True
+    x[k[at.O_WITHOUT] + bank] = row
+    return False
 
 
 @inlined
@@ -107,7 +127,7 @@ def _first_hit(k: Ints, x: Ints, bank: int, row: int, write: int) -> int:
         return x[cached]
     n, writes = x[k[at.O_QUEUE_N] + bank], x[k[at.O_QUEUE_WRITES] + bank]
     found = at.NONE
-    if (writes if write else n - writes) > 0:
+    if (writes if write else n - writes) > 0 and x[wanted(k, bank, row)]:
         for place in range(at.DIRTY - x[cached], n):
             value = command_at(k, x, bank, place)
             if value & 1 == write and value >> 18 == row:
@@ -144,6 +164,7 @@ def _access(k: Ints, x: Ints, b: Ints, bank: int, place: int, command: int) -> i
         return gate
     size = k[at.P_BANK_QUEUE]
     spot = bank * size + ring(x[k[at.O_QUEUE_HEAD] + bank] + place, size)
+    x[wanted(k, bank, x[k[at.O_MEMORY_ROW] + bank])] -= 1
     value, block = x[k[at.O_QUEUE] + spot], x[k[at.O_QUEUE_BLOCK] + spot]
     issue(k, x, command, bank, value >> 18, 0)
     x[k[at.O_HITS] + bank] += 1
@@ -183,13 +204,17 @@ def _remove(k: Ints, x: Ints, bank: int, place: int) -> None:
     """Take one command out of a bank queue; those before it move up."""
     size, head = k[at.P_BANK_QUEUE], x[k[at.O_QUEUE_HEAD] + bank]
     if x[k[at.O_QUEUE_N] + bank] == size:
-        x[at.S_MOVABLE] += x[k[at.O_READ_WAITS] + bank]
+        freed(k, x, bank)
     queue, blocks = k[at.O_QUEUE] + bank * size, k[at.O_QUEUE_BLOCK] + bank * size
     for i in range(place, 0, -1):
         to, source = ring(head + i, size), ring(head + i - 1, size)
         x[queue + to], x[blocks + to] = x[queue + source], x[blocks + source]
     x[k[at.O_QUEUE_HEAD] + bank] = ring(head + 1, size)
     x[k[at.O_QUEUE_N] + bank] -= 1
+    if x[k[at.O_QUEUE_N] + bank] == 0:
+        word, others = bank // at.WORD, ~(1 << bank % at.WORD)
+        x[k[at.O_IN_QUEUE] + word] &= others
+        x[k[at.O_AWAKE] + word] &= others
     x[at.S_QUEUED] -= 1
     _moved_up(x, k[at.O_FIRST_READ] + bank, place)
     _moved_up(x, k[at.O_FIRST_WRITE] + bank, place)

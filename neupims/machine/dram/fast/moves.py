@@ -2,8 +2,17 @@
 
 from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.duplicates import command_at, queued_at, read_at, ring
+from neupims.machine.dram.fast.duplicates import command_at, filtered, queued_at, wanted
 from neupims.machine.dram.fast.gates import wake_up
+from neupims.machine.dram.fast.lines import (
+    access_to,
+    filled,
+    first_movable,
+    following,
+    leave,
+    ring,
+    transaction_at,
+)
 
 PIM_AHEAD = 2
 
@@ -58,71 +67,69 @@ def _start_draining(k: Ints, x: Ints, held: bool) -> None:
 
 @inlined
 def _move_reads(k: Ints, x: Ints, held: bool) -> None:
-    first = tile_goes_first(k, x)
-    if k[at.P_BLOCKED] == 0 and x[at.S_MOVABLE] == 0:
+    if k[at.P_BLOCKED]:
+        _move_read_or_pim(k, x, held)
         return
-    for i in range(x[at.S_READS]):
-        t = read_at(k, x, i)
-        bank, address = x[t + at.T_BANK], x[t + at.T_ADDRESS]
-        if x[t + at.T_COMMAND] != at.RD:
-            if held or x[at.S_COMMANDS] >= k[at.P_PIM_COMMANDS]:
-                continue
-            _add_command(k, x, t)
-            x[at.S_PIM_WAITING] -= 1
-        elif not first and _has_room(k, x, bank):
-            if x[at.S_LOCK_BANK] == bank and x[at.S_LOCK_ADDRESS] == address:
-                x[at.S_LOCK_BANK] = -1
-            x[k[at.O_READ_WAITS] + bank] -= 1
-            x[at.S_MOVABLE] -= 1
-            _add_access(k, x, bank, address << 2, x[t + at.T_BLOCK])
-        else:
-            continue
-        _remove_read(k, x, i)
-        return
+    place = first_movable(k, x, at.READ_LINE)
+    if place >= 0:
+        _move_read(k, x, place)
 
 
 @inlined
-def _remove_read(k: Ints, x: Ints, place: int) -> None:
-    """Take one transaction out of the read queue: the order of those before it moves up, its slot is free."""
-    order, size, head = k[at.O_READ_ORDER], k[at.P_READ_QUEUE], x[at.S_READ_HEAD]
-    slot = x[order + ring(head + place, size)]
-    for i in range(place, 0, -1):
-        x[order + ring(head + i, size)] = x[order + ring(head + i - 1, size)]
-    x[order + head] = slot
-    x[at.S_READ_HEAD] = ring(head + 1, size)
-    x[at.S_READS] -= 1
+def _move_read(k: Ints, x: Ints, place: int) -> None:
+    t = transaction_at(k, at.READ_LINE, place)
+    bank, address = x[t + at.T_BANK], x[t + at.T_ADDRESS]
+    if x[at.S_LOCK_BANK] == bank and x[at.S_LOCK_ADDRESS] == address:
+        x[at.S_LOCK_BANK] = -1
+    leave(k, x, at.READ_LINE, place, bank)
+    _add_access(k, x, bank, address << 2, x[t + at.T_BLOCK])
+
+
+@inlined
+def _move_read_or_pim(k: Ints, x: Ints, held: bool) -> None:
+    """One row buffer: the first that may move of reads and PIM transactions, which share a queue."""
+    first, place = tile_goes_first(k, x), x[at.S_READ_HEAD]
+    for _ in range(x[at.S_READS]):
+        t = transaction_at(k, at.READ_LINE, place)
+        if x[t + at.T_COMMAND] == at.RD:
+            if not first and _has_room(k, x, x[t + at.T_BANK]):
+                _move_read(k, x, place)
+                return
+        elif not held and x[at.S_COMMANDS] < k[at.P_PIM_COMMANDS]:
+            _add_command(k, x, t)
+            x[at.S_PIM_WAITING] -= 1
+            leave(k, x, at.READ_LINE, place, -1)
+            return
+        place = following(k, x, at.READ_LINE, place)
 
 
 @inlined
 def _move_writes(k: Ints, x: Ints) -> None:
-    for i in range(x[at.S_WRITES]):
-        t = k[at.O_WRITES] + i * at.FIELDS
-        bank, address = x[t + at.T_BANK], x[t + at.T_ADDRESS]
-        if not _has_room(k, x, bank):
-            continue
-        if not _may_write(k, x, bank, address, x[t + at.T_SINCE]):
-            x[at.S_DRAINING] = 0
-            x[at.S_ACTIVE], x[at.S_STUCK] = 1, 0
-            return
-        x[at.S_DRAINING] -= 1
-        x[k[at.O_QUEUE_WRITES] + bank] += 1
-        x[k[at.O_QUEUE_FEEDS] + bank] += x[t + at.T_FEEDS]
-        _add_access(k, x, bank, address << 2 | x[t + at.T_FEEDS] << 1 | 1, x[t + at.T_BLOCK])
-        _close_gap(x, t, x[at.S_WRITES] - i - 1)
-        x[at.S_WRITES] -= 1
+    place = first_movable(k, x, at.WRITE_LINE)
+    if place < 0 or (k[at.P_BLOCKED] and x[at.S_COMMANDS] > 0):
         return
+    t = transaction_at(k, at.WRITE_LINE, place)
+    bank, address = x[t + at.T_BANK], x[t + at.T_ADDRESS]
+    if not _may_write(k, x, bank, address, x[t + at.T_SINCE]):
+        x[at.S_DRAINING] = 0
+        x[at.S_ACTIVE], x[at.S_STUCK] = 1, 0
+        return
+    x[at.S_DRAINING] -= 1
+    x[k[at.O_QUEUE_WRITES] + bank] += 1
+    x[k[at.O_QUEUE_FEEDS] + bank] += x[t + at.T_FEEDS]
+    leave(k, x, at.WRITE_LINE, place, bank)
+    _add_access(k, x, bank, address << 2 | x[t + at.T_FEEDS] << 1 | 1, x[t + at.T_BLOCK])
 
 
 @inlined
 def _may_write(k: Ints, x: Ints, bank: int, address: int, since: int) -> bool:
     """A write waits for earlier reads of its address, and lets them go first."""
-    for i in range(x[at.S_READS]):
-        t = read_at(k, x, i)
-        if x[t + at.T_COMMAND] == at.RD and x[t + at.T_BANK] == bank and x[t + at.T_ADDRESS] == address:
+    if x[filtered(k, bank, address)] > 1:
+        if access_to(k, x, at.READ_LINE, bank, address) >= 0:
             x[at.S_LOCK_BANK], x[at.S_LOCK_ADDRESS] = bank, address
             return False
-    if queued_at(k, x, bank, address, 0, x[k[at.O_QUEUE_N] + bank]) >= 0:
-        return False
+        if queued_at(k, x, bank, address, 0, x[k[at.O_QUEUE_N] + bank]) >= 0:
+            return False
     return k[at.P_ORDERED] != 0 or not _gwrite_reads(k, x, bank, address, since)
 
 
@@ -135,9 +142,16 @@ def _gwrite_reads(k: Ints, x: Ints, bank: int, address: int, since: int) -> bool
         t = k[at.O_COMMANDS] + ring(x[at.S_COMMAND_HEAD] + i, k[at.P_PIM_COMMANDS]) * at.FIELDS
         if _is_gwrite(x, t, bank, address, since):
             return True
-    for i in range(x[at.S_READS] if k[at.P_BLOCKED] else x[at.S_PIM_WAITING]):
-        place = k[at.O_WAITING] + ring(x[at.S_PIM_HEAD] + i, k[at.P_PIM_QUEUE]) * at.FIELDS
-        if _is_gwrite(x, read_at(k, x, i) if k[at.P_BLOCKED] else place, bank, address, since):
+    if k[at.P_BLOCKED]:
+        place = x[at.S_READ_HEAD]
+        for _ in range(x[at.S_READS]):
+            if _is_gwrite(x, transaction_at(k, at.READ_LINE, place), bank, address, since):
+                return True
+            place = following(k, x, at.READ_LINE, place)
+        return False
+    for i in range(x[at.S_PIM_WAITING]):
+        t = k[at.O_WAITING] + ring(x[at.S_PIM_HEAD] + i, k[at.P_PIM_QUEUE]) * at.FIELDS
+        if _is_gwrite(x, t, bank, address, since):
             return True
     return False
 
@@ -184,20 +198,30 @@ def _add_access(k: Ints, x: Ints, bank: int, value: int, block: int) -> None:
     first = (k[at.O_FIRST_WRITE] if value & 1 else k[at.O_FIRST_READ]) + bank
     if x[first] == at.NONE and value >> 18 == x[k[at.O_MEMORY_ROW] + bank]:
         x[first] = n
+    x[wanted(k, bank, value >> 18)] += 1
     if x[k[at.O_WITHOUT] + bank] == value >> 18:
         x[k[at.O_WITHOUT] + bank] = at.CLOSED
     if n + 1 == size:
-        x[at.S_MOVABLE] -= x[k[at.O_READ_WAITS] + bank]
-    wake_up(k, x, bank)
+        filled(k, x, bank)
+    x[k[at.O_IN_QUEUE] + bank // at.WORD] |= 1 << bank % at.WORD
+    if n == 0 or _may_go_first(k, x, bank, value, n):
+        wake_up(k, x, bank)
+        x[at.S_MEMORY_WAKE] = 0
     x[at.S_QUEUED] += 1
-    x[at.S_MEMORY_WAKE] = x[at.S_STUCK] = 0
-    x[at.S_ACTIVE] = 1
+    x[at.S_STUCK], x[at.S_ACTIVE] = 0, 1
 
 
 @inlined
-def _close_gap(x: Ints, t: int, behind: int) -> None:
-    for place in range(t, t + behind * at.FIELDS):
-        x[place] = x[place + at.FIELDS]
+def _may_go_first(k: Ints, x: Ints, bank: int, value: int, place: int) -> bool:
+    """Whether the last command of a bank queue could issue before one that waits for ACT, or hits the open row."""
+    row = x[k[at.O_MEMORY_ROW] + bank]
+    if row == at.CLOSED:
+        waits = x[k[at.O_AWAITS] + at.AWAITED * (bank // at.WORD) + at.ACT] >> bank % at.WORD & 1
+        return waits == 0 or value >> 18 == x[k[at.O_PIM_ROW] + bank]
+    if value >> 18 != row:
+        return False
+    first = x[(k[at.O_FIRST_WRITE] if value & 1 else k[at.O_FIRST_READ]) + bank]
+    return value & 1 == 1 or first < 0 or first == place
 
 
 @inlined
@@ -218,10 +242,10 @@ def _held_by_write(k: Ints, x: Ints) -> bool:
 def _next_pim(k: Ints, x: Ints) -> int:
     if k[at.P_BLOCKED] == 0:
         return k[at.O_WAITING] + x[at.S_PIM_HEAD] * at.FIELDS
-    i = 0
-    while x[read_at(k, x, i) + at.T_COMMAND] == at.RD:
-        i += 1
-    return read_at(k, x, i)
+    place = x[at.S_READ_HEAD]
+    while x[transaction_at(k, at.READ_LINE, place) + at.T_COMMAND] == at.RD:
+        place = following(k, x, at.READ_LINE, place)
+    return transaction_at(k, at.READ_LINE, place)
 
 
 @inlined
@@ -229,10 +253,12 @@ def _feeds(k: Ints, x: Ints, row: int, first: int, last: int) -> bool:
     """Whether a write that feeds PIM waits for `row` in one of the banks first .. last - 1."""
     if x[k[at.O_FED_ROWS] + (row & (at.FED_ROWS - 1))] == 0:
         return False
-    for i in range(x[at.S_WRITES]):
-        t = k[at.O_WRITES] + i * at.FIELDS
+    place = x[at.S_WRITE_HEAD]
+    for _ in range(x[at.S_WRITES]):
+        t = transaction_at(k, at.WRITE_LINE, place)
         if x[t + at.T_FEEDS] and x[t + at.T_ADDRESS] >> 16 == row and first <= x[t + at.T_BANK] < last:
             return True
+        place = following(k, x, at.WRITE_LINE, place)
     for bank in range(first, last):
         if x[k[at.O_QUEUE_FEEDS] + bank] > 0:
             for place in range(x[k[at.O_QUEUE_N] + bank]):

@@ -3,7 +3,7 @@
 Functions that try a command return 0 when one issued, else the cycle at which it may.
 """
 
-from neupims.jit import Ints, inlined
+from neupims.jit import Ints, inlined, lowest_bit
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.deadline import closed_in_line, closes, gwrite_estimate, is_stale, tile_estimate
 from neupims.machine.dram.fast.gates import (
@@ -19,8 +19,10 @@ from neupims.machine.dram.fast.gates import (
     look_again,
     note,
     record,
+    set_memory_row,
+    set_pim_row,
 )
-from neupims.machine.dram.fast.queues import ring
+from neupims.machine.dram.fast.lines import ring
 
 SLACK_TO_SHARE = 10
 
@@ -38,7 +40,7 @@ def close_pim_row(k: Ints, x: Ints, bank: int) -> int:
     for other in range(first, first + count):
         if x[k[at.O_PIM_ROW] + other] != at.CLOSED:
             record(k, x, at.PIM_PRE, other, x[at.S_CYCLE], 0)
-            x[k[at.O_PIM_ROW] + other] = at.CLOSED
+            set_pim_row(k, x, other, at.CLOSED)
     note(k, x, at.PIM_PRE, -1 if k[at.P_SCOPE] == at.SCOPE_ALL else first, -1, 0)
     return 0
 
@@ -49,7 +51,7 @@ def close_memory_row(k: Ints, x: Ints, bank: int) -> int:
     gate = at_bank(k, x, at.PRE, bank)
     if gate > x[at.S_CYCLE]:
         return gate
-    x[k[at.O_MEMORY_ROW] + bank], x[k[at.O_HITS] + bank] = at.CLOSED, 0
+    set_memory_row(k, x, bank, at.CLOSED)
     issue(k, x, at.PRE, bank, -1, 0)
     return 0
 
@@ -60,7 +62,7 @@ def open_memory_row(k: Ints, x: Ints, bank: int, row: int) -> int:
     gate = at_bank(k, x, at.ACT, bank)
     if gate > x[at.S_CYCLE]:
         return gate
-    x[k[at.O_MEMORY_ROW] + bank], x[k[at.O_HITS] + bank] = row, 0
+    set_memory_row(k, x, bank, row)
     x[k[at.O_FIRST_READ] + bank] = x[k[at.O_FIRST_WRITE] + bank] = at.DIRTY
     issue(k, x, at.ACT, bank, row, 0)
     return 0
@@ -211,23 +213,43 @@ def _header(k: Ints, x: Ints, t: int) -> int:
     if k[at.P_BLOCKED] and x[at.S_PIM_MODE] == 0:
         x[at.S_PIM_MODE], x[at.S_ACTIVE], x[at.S_STUCK] = 1, 1, 0
     wake = at.FAR
-    for bank in range(k[at.P_BANKS]):
-        open_row, gate = x[k[at.O_PIM_ROW] + bank], at.FAR
-        if k[at.P_DUAL] and open_row == at.CLOSED and x[k[at.O_MEMORY_ROW] + bank] == row:
-            gate = close_memory_row(k, x, bank)
-        elif is_stale(k, x, bank, row):
-            gate = close_pim_row(k, x, bank)
-            if gate == 0:
-                closed_in_line(k, x, bank, row)
-        if gate == 0:
-            return 0
-        wake = min(wake, gate)
+    for word in range(k[at.O_WORDS]):
+        banks = x[k[at.O_PIM_OPEN] + word] | _open_on(k, x, word, row)
+        while banks:
+            wake = min(wake, _clear(k, x, word * at.WORD + lowest_bit(banks), row))
+            if wake == 0:
+                return 0
+            banks &= banks - 1
     if wake < at.FAR:
         return min(wake, _looks_again(k, x))
     issue(k, x, at.PIM_HEADER, -1, row, groups * macs)
     x[at.S_TILE_OPEN] = 1
     _pop(k, x)
     return 0
+
+
+@inlined
+def _open_on(k: Ints, x: Ints, word: int, row: int) -> int:
+    """Banks of a word whose memory row buffers hold a row that PIM wants to itself."""
+    if k[at.P_DUAL] == 0 or x[k[at.O_OPEN_ROWS] + (row & (at.OPEN_ROWS - 1))] == 0:
+        return 0
+    banks, first = 0, word * at.WORD
+    for bank in range(first, min(first + at.WORD, k[at.P_BANKS])):
+        banks |= int(x[k[at.O_MEMORY_ROW] + bank] == row) << (bank - first)
+    return banks
+
+
+@inlined
+def _clear(k: Ints, x: Ints, bank: int, row: int) -> int:
+    """Close what is in the way of a tile on `row` in a bank; FAR if nothing is."""
+    if k[at.P_DUAL] and x[k[at.O_PIM_ROW] + bank] == at.CLOSED:
+        return close_memory_row(k, x, bank)
+    if not is_stale(k, x, bank, row):
+        return at.FAR
+    gate = close_pim_row(k, x, bank)
+    if gate == 0:
+        closed_in_line(k, x, bank, row)
+    return gate
 
 
 @inlined
@@ -273,7 +295,7 @@ def _activate(k: Ints, x: Ints, row: int) -> int:
         if gate <= x[at.S_CYCLE]:
             for bank in range(group * per, (group + 1) * per):
                 if x[k[at.O_PIM_ROW] + bank] == at.CLOSED:
-                    x[k[at.O_PIM_ROW] + bank] = row
+                    set_pim_row(k, x, bank, row)
                     if k[at.P_BLOCKED]:
                         x[k[at.O_FIRST_READ] + bank] = x[k[at.O_FIRST_WRITE] + bank] = at.DIRTY
             issue(k, x, at.PIM_ACT, group * per, row, 0)

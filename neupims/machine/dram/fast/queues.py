@@ -2,8 +2,9 @@
 
 from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.duplicates import feed, filtered, merges_read, merges_write, read_at, ring, write_waits
+from neupims.machine.dram.fast.duplicates import feed, filtered, merges_read, merges_write, write_waits
 from neupims.machine.dram.fast.gates import complete
+from neupims.machine.dram.fast.lines import enter, ring
 from neupims.machine.dram.fast.link import step_link
 
 GWRITE = 0
@@ -80,8 +81,7 @@ def _take(k: Ints, x: Ints, b: Ints, runs: Ints, port: int) -> bool:
     address = (runs[head + at.R_ROW] << 16) | (runs[head + at.R_COLUMN] + x[at.S_RUN_DONE0 + port])
     if write:
         if not merges_write(k, x, bank, address, feeds):
-            _put(x, k[at.O_WRITES] + x[at.S_WRITES] * at.FIELDS, at.WR, bank, address, feeds, block)
-            x[at.S_WRITES] += 1
+            _put(x, enter(k, x, at.WRITE_LINE, bank), at.WR, bank, address, feeds, block)
             feed(k, x, address >> 16, feeds)
             x[filtered(k, bank, address)] += 1
         _answer(k, x, b, block)
@@ -89,10 +89,7 @@ def _take(k: Ints, x: Ints, b: Ints, runs: Ints, port: int) -> bool:
         _answer(k, x, b, block)
     else:
         if not merges_read(k, x, bank, address, block):
-            _put(x, read_at(k, x, x[at.S_READS]), at.RD, bank, address, 0, block)
-            x[at.S_READS] += 1
-            x[k[at.O_READ_WAITS] + bank] += 1
-            x[at.S_MOVABLE] += int(x[k[at.O_QUEUE_N] + bank] < k[at.P_BANK_QUEUE])
+            _put(x, enter(k, x, at.READ_LINE, bank), at.RD, bank, address, 0, block)
             x[filtered(k, bank, address)] += 1
         x[at.S_READS_OUT] += 1
     x[at.S_RUN_DONE0 + port] += 1
@@ -130,8 +127,7 @@ def _take_pim(k: Ints, x: Ints, b: Ints, program: Ints) -> bool:
     if k[at.P_BLOCKED]:
         if x[at.S_READS] >= k[at.P_READ_QUEUE]:
             return False
-        t = read_at(k, x, x[at.S_READS])
-        x[at.S_READS] += 1
+        t = enter(k, x, at.READ_LINE, -1)
     else:
         if x[at.S_PIM_WAITING] >= k[at.P_PIM_QUEUE]:
             return False

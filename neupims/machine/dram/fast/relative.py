@@ -65,10 +65,16 @@ def _reads(k: Array, x: Array, read_row: int) -> Iterator[Array]:
     for bank in range(k[at.P_BANKS]):
         places = (x[k[at.O_QUEUE_HEAD] + bank] + np.arange(int(x[k[at.O_QUEUE_N] + bank]))) % size
         yield np.append(x[k[at.O_QUEUE] + bank * size + places] - (read_row << 18), len(places))
-    places = (x[at.S_READ_HEAD] + np.arange(int(x[at.S_READS]))) % k[at.P_READ_QUEUE]
-    slots = k[at.O_READS] + x[k[at.O_READ_ORDER] + places] * at.FIELDS
+    slots = k[at.O_READS] + _taken(x, int(k[at.O_READS_TAKEN]), int(k[at.P_READ_WORDS])) * at.FIELDS
     yield x[slots + at.T_BANK]
     yield x[slots + at.T_ADDRESS] - (read_row << 16)
+
+
+def _taken(x: Array, bits_at: int, words: int) -> Array:
+    """Places of the reads, in order."""
+    bits = x[bits_at : bits_at + words, np.newaxis] >> np.arange(at.LINE_WORD) & 1
+    taken = np.flatnonzero(bits)
+    return np.roll(taken, -int(np.searchsorted(taken, x[at.S_READ_HEAD])))
 
 
 def _pim_queues(k: Array, x: Array, pim_row: int) -> Iterator[Array]:
