@@ -29,14 +29,21 @@ def queued_at(k: Ints, x: Ints, bank: int, address: int, write: int, places: int
 
 @inlined
 def filtered(k: Ints, bank: int, address: int) -> int:
-    """Where the accesses with the hash of an address are counted; 0 there: none of it waits."""
-    return k[at.O_FILTER] + (((address >> 16) * 512 + bank * 16 + (address & 0xFFFF)) & (at.FILTER - 1))
+    """Where the accesses with the hash of an address are counted; 0 there: none of it waits.
+
+    Neighbours in a stream have places of their own, and so have rows of which only one column is accessed.
+    """
+    row = address >> 16
+    return k[at.O_FILTER] + ((row * 512 + bank * 16 + ((address ^ row >> 4) & 15)) & (at.FILTER - 1))
 
 
 @inlined
 def wanted(k: Ints, bank: int, row: int) -> int:
-    """Where the commands in the queue of a bank with the hash of a row are counted; 0 there: none is for that row."""
-    return k[at.O_WANTED] + ((row * at.SPREAD + bank) & (at.WANTED - 1))
+    """Where the commands in the queue of a bank with the hash of a row are counted; 0 there: none is for that row.
+
+    Neighbours have places of their own; rows that are a power of two apart, as tensors are, have others too.
+    """
+    return k[at.O_WANTED] + (((row + (row >> 7) * 13) * 32 + bank) & (at.WANTED - 1))
 
 
 @inlined

@@ -233,8 +233,7 @@ OPEN_ROWS = 256
 
 WANTED = 4096
 """Places of the table that counts, by a hash of bank and row, the commands in bank queues."""
-SPREAD = 5_099
-"""Factor of a row in that hash: rows that are a power of two apart, as tensors are, must not share a place."""
+
 
 FILTER = 8192
 """Places of the table that counts, by a hash of the address, the accesses whose command has yet to issue."""
