@@ -116,6 +116,17 @@ def is_stale(k: Ints, x: Ints, bank: int, row: int) -> bool:
 
 
 @inlined
+def open_on(k: Ints, x: Ints, word: int, row: int) -> int:
+    """Banks of a word whose memory row buffers hold a row that PIM wants to itself."""
+    if k[at.P_DUAL] == 0 or x[k[at.O_OPEN_ROWS] + (row & (at.OPEN_ROWS - 1))] == 0:
+        return 0
+    banks, first = 0, word * at.WORD
+    for bank in range(first, min(first + at.WORD, k[at.P_BANKS])):
+        banks |= int(x[k[at.O_MEMORY_ROW] + bank] == row) << (bank - first)
+    return banks
+
+
+@inlined
 def _cold(k: Ints, x: Ints, group: int, row: int) -> bool:
     for bank in range(group * k[at.P_PER_GROUP], (group + 1) * k[at.P_PER_GROUP]):
         if x[k[at.O_PIM_ROW] + bank] != row or is_stale(k, x, bank, row):

@@ -5,7 +5,7 @@ Functions that try a command return 0 when one issued, else the cycle at which i
 
 from neupims.jit import Ints, inlined, lowest_bit
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.deadline import closed_in_line, closes, gwrite_estimate, is_stale, tile_estimate
+from neupims.machine.dram.fast.deadline import closed_in_line, closes, gwrite_estimate, is_stale, open_on, tile_estimate
 from neupims.machine.dram.fast.gates import (
     all_closed,
     at_bank,
@@ -214,7 +214,7 @@ def _header(k: Ints, x: Ints, t: int) -> int:
         x[at.S_PIM_MODE], x[at.S_ACTIVE], x[at.S_STUCK] = 1, 1, 0
     wake = at.FAR
     for word in range(k[at.O_WORDS]):
-        banks = x[k[at.O_PIM_OPEN] + word] | _open_on(k, x, word, row)
+        banks = x[k[at.O_PIM_OPEN] + word] | open_on(k, x, word, row)
         while banks:
             wake = min(wake, _clear(k, x, word * at.WORD + lowest_bit(banks), row))
             if wake == 0:
@@ -226,17 +226,6 @@ def _header(k: Ints, x: Ints, t: int) -> int:
     x[at.S_TILE_OPEN] = 1
     _pop(k, x)
     return 0
-
-
-@inlined
-def _open_on(k: Ints, x: Ints, word: int, row: int) -> int:
-    """Banks of a word whose memory row buffers hold a row that PIM wants to itself."""
-    if k[at.P_DUAL] == 0 or x[k[at.O_OPEN_ROWS] + (row & (at.OPEN_ROWS - 1))] == 0:
-        return 0
-    banks, first = 0, word * at.WORD
-    for bank in range(first, min(first + at.WORD, k[at.P_BANKS])):
-        banks |= int(x[k[at.O_MEMORY_ROW] + bank] == row) << (bank - first)
-    return banks
 
 
 @inlined

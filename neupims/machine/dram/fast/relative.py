@@ -72,9 +72,9 @@ def _reads(k: Array, x: Array, read_row: int) -> Iterator[Array]:
 
 def _taken(x: Array, bits_at: int, words: int) -> Array:
     """Places of the reads, in order."""
-    bits = x[bits_at : bits_at + words, np.newaxis] >> np.arange(at.LINE_WORD) & 1
-    taken = np.flatnonzero(bits)
-    return np.roll(taken, -int(np.searchsorted(taken, x[at.S_READ_HEAD])))
+    bits: Array = x[bits_at : bits_at + words, np.newaxis] >> np.arange(at.LINE_WORD) & 1
+    places: Array = np.flatnonzero(bits)
+    return np.roll(places, -int(np.searchsorted(places, int(x[at.S_READ_HEAD]))))
 
 
 def _pim_queues(k: Array, x: Array, pim_row: int) -> Iterator[Array]:
