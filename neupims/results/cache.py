@@ -60,7 +60,7 @@ class ResultCache:
 
 
 def content_key(*parts: object) -> str:
-    """SHA-256 of plain data, records (dataclasses) and arrays.
+    """SHA-256 of plain data, records (dataclasses; of these what is compared) and arrays.
 
     Raises:
         TypeError: something else is in one of them.
@@ -82,7 +82,8 @@ def _pieces(value: object) -> Iterator[bytes]:
         items = cast("dict[object, object]", value)
         yield from _pieces_of("dict", [*items, *items.values()])
     elif is_dataclass(value):
-        yield from _pieces_of(type(value).__name__, [getattr(value, field.name) for field in fields(value)])
+        compared = [field.name for field in fields(value) if field.compare]
+        yield from _pieces_of(type(value).__name__, [getattr(value, name) for name in compared])
     elif value is None or isinstance(value, str | int | float):
         yield f"{type(value).__name__} {value!r}".encode()
     elif isinstance(value, Sequence):

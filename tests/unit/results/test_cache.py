@@ -1,7 +1,7 @@
 """Results by content, in memory and in files."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -84,6 +84,17 @@ def test_what_differs_has_different_keys(one, other):
 def test_a_key_is_made_of_data_only():
     with pytest.raises(TypeError, match=r"^a key cannot be made of object$"):
         content_key(Pair(1, object()))
+
+
+def test_what_is_not_compared_is_not_in_a_key():
+    @dataclass
+    class WithTool:
+        number: int
+        tool: object = field(compare=False)
+
+    assert (
+        content_key(WithTool(1, object())) == content_key(WithTool(1, object())) != content_key(WithTool(2, object()))
+    )
 
 
 def test_the_version_changes_with_any_source(tmp_path):
