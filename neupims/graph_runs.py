@@ -60,11 +60,16 @@ class GraphJob:
 
 
 def is_decoder(model: Model, batch: Batch) -> bool:
-    """Whether a decode step of the model is a stack of decoder blocks of the GPT-3 or Llama family."""
+    """Whether a decode step of the model is a stack of decoder blocks of the GPT-3 or Llama family.
+
+    Raises:
+        ModelError: the model cannot decode the batch, as of contexts longer than it knows.
+    """
     if model.passes != "decode":
         return False
+    graph = model.decode([request.length for request in batch])
     try:
-        read_decoder(model.decode([request.length for request in batch]))
+        read_decoder(graph)
     except ModelError:
         return False
     return True

@@ -50,6 +50,8 @@ class PendingWrites:
     def result(self, row: int, time: int) -> None:
         """The result of `row` leaves its unit at `time`."""
         part = self._part[row]
+        if self._left[part] == 0:
+            raise RuntimeError("a part of a request's writes has more results than it waits for")
         if time > self._latest[part]:
             self._latest[part] = time
         self._left[part] -= 1

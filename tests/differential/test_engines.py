@@ -69,6 +69,13 @@ def test_engines_agree_on_many_banks(draw, seed):
     assert_engines_agree(replace(case, world=world))
 
 
+@pytest.mark.parametrize("seed", range(124, 136))
+def test_engines_agree_on_long_queues(draw, seed):
+    """More reads and writes than a word of the compiled engine has bits, in bank queues that are soon full."""
+    case = draw(seed)
+    assert_engines_agree(replace(case, world=case.world.controller(read_queue=70, write_buffer=100, bank_queue=4)))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1000, 3000))
 def test_engines_agree_on_many_more(draw, seed):

@@ -292,3 +292,9 @@ def test_passes_of_pim_follow_the_query_heads_and_not_the_cache() -> None:
     (eight, four, two) = (run.commands["PIM_GWRITE"] for run in runs)
     scores = 8 * sum(-(-length // 512) for length in LENGTHS)
     assert (eight, four, two) == tuple(scores + 4 * queries for queries in (2, 2, 4))
+
+
+@pytest.mark.parametrize("name", ["gpu-a100", "npu-only", "neupims"])
+def test_a_context_beyond_the_positions_of_the_model_is_an_error(name: str, gpt3: Model) -> None:
+    with pytest.raises(ModelError, match="a context of 2049 tokens is longer than the 2048 positions of the model"):
+        simulate(load_system(name), gpt3, (Request(0, 2049, 0),), tp=TP, layers=1)

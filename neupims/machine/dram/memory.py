@@ -43,7 +43,7 @@ class Memory(Protocol):
         ...
 
     def add_parts(self, block: int, parts: int) -> None:
-        """Let a block of which nothing has been submitted have so many parts more (less, if negative)."""
+        """Let a block that is not complete have so many parts more (less, if negative) than was registered."""
         ...
 
     def submit(self, runs: NDArray[Any], port: int, first: int = 0) -> None:

@@ -53,3 +53,5 @@ def test_a_part_leaves_with_the_last_of_its_results(new_memory: Make, system: Ma
     pending.result(2, 80)
     pending.result(7, 10)
     assert (left, ends) == ([(70, 10, 64), (90, 11, 64)], [])
+    with pytest.raises(RuntimeError, match=r"^a part of a request's writes has more results than it waits for$"):
+        pending.result(0, 100)

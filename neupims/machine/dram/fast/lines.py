@@ -1,7 +1,6 @@
-"""Transactions that wait in the order of their arrival, reads in one line and writes in another, with gaps.
+"""Transactions that wait in the order of their arrival, reads in one line and writes in another.
 
-Where one has left that was not the first, there is a gap.
-
+Where one has left before those in front of it, there is a gap.
 A line has at least two places for each transaction that it may hold, LINE_WORD to a word. Bits say which places are
 taken, which of them by accesses to a bank, and which by accesses to banks whose queue has room: so the first access
 that may move, and those of one bank, are found without a look at the others.
@@ -100,23 +99,14 @@ def access_to(k: Ints, x: Ints, line: int, bank: int, address: int) -> int:
 
 
 @inlined
-def filled(k: Ints, x: Ints, bank: int) -> None:
-    """The queue of a bank has become full."""
-    for line in range(2):
+def tell_room(k: Ints, x: Ints, bank: int, room: bool) -> None:
+    """The queue of a bank has become full, or is full no more."""
+    for line in (at.READ_LINE, at.WRITE_LINE):
         words = k[at.P_READ_WORDS + line]
         movable, of_bank = k[at.O_READS_MOVABLE + line], k[at.O_READS_OF_BANK + line] + bank * words
         for word in range(words):
-            x[movable + word] &= ~x[of_bank + word]
-
-
-@inlined
-def freed(k: Ints, x: Ints, bank: int) -> None:
-    """The queue of a bank is full no more."""
-    for line in range(2):
-        words = k[at.P_READ_WORDS + line]
-        movable, of_bank = k[at.O_READS_MOVABLE + line], k[at.O_READS_OF_BANK + line] + bank * words
-        for word in range(words):
-            x[movable + word] |= x[of_bank + word]
+            others = x[movable + word] & ~x[of_bank + word]
+            x[movable + word] = others | (x[of_bank + word] if room else 0)
 
 
 @inlined

@@ -7,7 +7,7 @@ from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.duplicates import command_at, feed, filtered, next_merged, queued_at, wanted
 from neupims.machine.dram.fast.gates import after_dark, at_bank, complete, has_closed, issue
-from neupims.machine.dram.fast.lines import freed, ring
+from neupims.machine.dram.fast.lines import ring, tell_room
 from neupims.machine.dram.fast.pim import close_memory_row, close_pim_row, open_memory_row
 
 
@@ -204,7 +204,7 @@ def _remove(k: Ints, x: Ints, bank: int, place: int) -> None:
     """Take one command out of a bank queue; those before it move up."""
     size, head = k[at.P_BANK_QUEUE], x[k[at.O_QUEUE_HEAD] + bank]
     if x[k[at.O_QUEUE_N] + bank] == size:
-        freed(k, x, bank)
+        tell_room(k, x, bank, True)
     queue, blocks = k[at.O_QUEUE] + bank * size, k[at.O_QUEUE_BLOCK] + bank * size
     for i in range(place, 0, -1):
         to, source = ring(head + i, size), ring(head + i - 1, size)

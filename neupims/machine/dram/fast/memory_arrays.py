@@ -69,7 +69,7 @@ class FastMemory:
         return first
 
     def add_parts(self, block: int, parts: int) -> None:
-        """Change the parts of a block of which nothing has been submitted."""
+        """See Memory."""
         self._blocks[at.B_LEFT + block] += parts
 
     def submit(self, runs: NDArray[Any], port: int, first: int = 0) -> None:

@@ -6,11 +6,11 @@ from neupims.machine.dram.fast.duplicates import command_at, filtered, queued_at
 from neupims.machine.dram.fast.gates import wake_up
 from neupims.machine.dram.fast.lines import (
     access_to,
-    filled,
     first_movable,
     following,
     leave,
     ring,
+    tell_room,
     transaction_at,
 )
 
@@ -202,7 +202,7 @@ def _add_access(k: Ints, x: Ints, bank: int, value: int, block: int) -> None:
     if x[k[at.O_WITHOUT] + bank] == value >> 18:
         x[k[at.O_WITHOUT] + bank] = at.CLOSED
     if n + 1 == size:
-        filled(k, x, bank)
+        tell_room(k, x, bank, False)
     x[k[at.O_IN_QUEUE] + bank // at.WORD] |= 1 << bank % at.WORD
     if n == 0 or _may_go_first(k, x, bank, value, n):
         wake_up(k, x, bank)
