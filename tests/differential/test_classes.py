@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from neupims.isa.memory import INSTRUCTION
 from neupims.machine.dram.fast import memory_arrays
 
 CHANNELS = 4
@@ -15,15 +16,22 @@ class Traffic:
     def __init__(self, case, seed):
         self.rng = np.random.default_rng(seed)
         self.world = case.world.organization(channels=CHANNELS)
-        self.cuts = case.cuts
+        self.cuts, self.blocks = case.cuts, len(case.parts)
         self.slices = [(self.runs(runs), self.instructions(instructions)) for runs, instructions in case.slices]
         self.parts = self.counted(case)
 
     def runs(self, runs):
-        """The same runs for each channel; now and then one gets fewer, or in another order."""
-        shares = []
+        """The same runs for each channel, often with rows, columns and blocks of its own.
+
+        Now and then one gets fewer, or in another order.
+        """
+        shares, renamed = [], self.rng.random() < 0.5
         for channel in range(CHANNELS):
             own = runs.copy()
+            if renamed:
+                own["row"] += self.rng.integers(0, 3) * 64
+                own["column"] += self.rng.integers(0, 3)
+                own["block"] = self.rng.permutation(self.blocks)[own["block"]]
             if self.rng.random() < 0.15:
                 own = own[self.rng.permutation(len(own))[: self.rng.integers(0, len(own) + 1)]]
             own["channel"] = channel
@@ -110,6 +118,57 @@ def test_alike_channels_are_run_once(dram, engine, share):
     memory.submit(runs, 0)
     run_once, total = commands_of(memory, 10_000)
     assert total == share * run_once
+
+
+def scattered(dram, channel, seed, bursts=1000):
+    """Single bursts in rows, columns and blocks of one channel's own."""
+    runs = dram.sequential(bursts)
+    rng = np.random.default_rng(seed)
+    runs["bank"], runs["row"] = rng.integers(0, 16, bursts), rng.integers(0, 100, bursts) * (1 + channel)
+    runs["column"] += channel
+    runs["channel"], runs["bursts"], runs["write"] = channel, 1, rng.random(bursts) < 0.7
+    runs["block"] = 2 * channel + (np.arange(bursts) >= bursts // 3)
+    return runs
+
+
+def disturb(dram, memory, runs, how):
+    """Something that is the same for all channels, but not for those with other names, or that only one gets."""
+    if how == "row":
+        more = streams(dram)
+        more["row"], more["block"] = runs["row"][7], 2 * CHANNELS
+        memory.submit(more, 1)
+    elif how == "channel":
+        memory.submit(runs[3:4], 1)
+    elif how == "pim":
+        header = np.zeros(1, INSTRUCTION)
+        header["channel"], header["row"], header["block"], header["gate"] = 2, 5, -1, -1
+        memory.submit_pim(header)
+
+
+@pytest.mark.parametrize("system", ["npu-only", "npu-pim", "neupims", "neupims-authors"])
+@pytest.mark.parametrize(
+    ("how", "when", "share"),
+    [(None, 300, 0.45), ("row", 300, 0.99), ("row", 2_000, 0.9), ("channel", 1_000, 0.9), ("pim", 700, 0.95)],
+)
+def test_channels_that_differ_by_names_are_run_once(dram, eager, system, how, when, share):
+    """Until something comes for which the names matter."""
+    if how == "pim" and system == "npu-only":
+        pytest.skip("has no PIM")
+    runs = np.concatenate([scattered(dram, channel, when) for channel in range(CHANNELS)])
+    results, run_once = [], 0
+    for engine in ("fast", "plain"):
+        memory = dram.world(system).organization(channels=CHANNELS).build(engine)
+        memory.blocks(np.append(np.bincount(runs["block"]) + (np.arange(2 * CHANNELS) == 0), len(streams(dram))))
+        memory.submit(runs, 0)
+        told = [memory.advance(cut) for cut in (100, 200, when)]
+        disturb(dram, memory, runs, how)
+        while not memory.idle() and memory.now < LIMIT:
+            told.append(memory.advance(memory.now + 500))
+        results.append(outcome(memory, told))
+        if engine == "fast":
+            run_once = memory.simulated() / memory.counters().commands.sum()
+    assert results[0] == results[1]
+    assert run_once < share
 
 
 def test_classes_join_again(dram, eager):

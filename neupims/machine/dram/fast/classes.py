@@ -4,7 +4,7 @@ A class is named by its first channel. Classes part when their channels are give
 their states agree in all that matters.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from neupims.jit import Array, compiled
 from neupims.machine.dram.fast import layout as at
 
 Records = NDArray[Any]
+WIDTH = 4
+"""Bytes of a record that say its channel, the first of all."""
 
 
 class Classes:
@@ -57,30 +59,44 @@ class Classes:
         """
         if self.alone:
             return []
-        records = np.ascontiguousarray(records)
-        content = records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
-        if len(self._next) < len(records):
-            self._next = np.empty(2 * len(records), np.int64)
-        if given_alike(self.of, records, content, self._ends, self._next):
+        if self.gives_alike(records):
             return []
-        order = np.argsort(records["channel"], kind="stable")
-        starts = np.searchsorted(records["channel"][order], np.arange(len(self.of) + 1))
-        width, parted = records["channel"].itemsize, list[tuple[int, int]]()
+        records, parted = np.ascontiguousarray(records), list[tuple[int, int]]()
+        content = _content(records)
         for first in self._several:
-            members = self.members(first).tolist()
-            own = [content[order[starts[channel] : starts[channel + 1]], width:].tobytes() for channel in members]
-            parted += self._part(first, members, own)
+            firsts = [first]
+            for channel in self.members(first)[1:].tolist():
+                for other in firsts:
+                    if given_same(channel, other, content, self._ends, self._next):
+                        self.of[channel] = other
+                        break
+                else:
+                    self.of[channel] = channel
+                    firsts.append(channel)
+                    parted.append((first, channel))
         self._note_several()
         return parted
 
-    def _part(self, first: int, members: list[int], contents: list[bytes]) -> Iterator[tuple[int, int]]:
-        for group in list(groups_of(zip(members, contents, strict=True)).values())[1:]:
-            self.of[group] = group[0]
-            yield first, group[0]
+    def gives_alike(self, records: Records) -> bool:
+        """Whether all channels of each class are given the same."""
+        if len(self._next) < len(records):
+            self._next = np.empty(2 * len(records), np.int64)
+        records = np.ascontiguousarray(records)
+        return bool(given_alike(self.of, records, _content(records), self._ends, self._next))
+
+    def divide(self, parts: list[tuple[int, Array]]) -> None:
+        """Let channels belong to classes of their own: first and members of each."""
+        for first, members in parts:
+            self.of[members] = first
+        self._note_several()
 
     def _note_several(self) -> None:
         first, sizes = np.unique(self.of, return_counts=True)
         self._several = first[sizes > 1].tolist()
+
+
+def _content(records: Records) -> Records:
+    return records.view(np.uint8).reshape(len(records), records.dtype.itemsize)
 
 
 @compiled
@@ -89,7 +105,7 @@ def given_alike(of: Array, records: Records, content: Records, ends: Array, foll
 
     What comes for a channel is chained in `ends` [2, channel], its first and last record, and `following` [record].
     """
-    width, first, last = 4, ends[0], ends[1]
+    first, last = ends[0], ends[1]
     first[:] = at.NONE
     for i in range(len(records)):
         channel = records[i]["channel"]
@@ -99,15 +115,23 @@ def given_alike(of: Array, records: Records, content: Records, ends: Array, foll
             following[last[channel]] = i
         last[channel], following[i] = i, at.NONE
     for channel in range(len(of)):
-        own, other = first[channel], first[of[channel]]
-        while own != other and own != at.NONE and other != at.NONE:
-            for byte in range(width, content.shape[1]):
-                if content[own, byte] != content[other, byte]:
-                    return False
-            own, other = following[own], following[other]
-        if own != other:
+        if not given_same(channel, of[channel], content, ends, following):
             return False
     return True
+
+
+@compiled
+def given_same(channel: int, other: int, content: Records, ends: Array, following: Array) -> bool:
+    """Whether two channels are given the same; arguments as `given_alike` has left them."""
+    if channel == other:
+        return True
+    own, its = ends[0, channel], ends[0, other]
+    while own != at.NONE and its != at.NONE:
+        for byte in range(WIDTH, content.shape[1]):
+            if content[own, byte] != content[its, byte]:
+                return False
+        own, its = following[own], following[its]
+    return own == its
 
 
 def groups_of(keyed: Iterable[tuple[int, bytes]]) -> dict[bytes, list[int]]:

@@ -10,10 +10,12 @@ from neupims.hardware.pim import PimSpec
 from neupims.isa.memory import TRACE, transactions
 from neupims.jit import Array, Narrow
 from neupims.machine.dram.fast import layout as at
+from neupims.machine.dram.fast.blocks import Blocks
 from neupims.machine.dram.fast.build import build_channels, build_constants
-from neupims.machine.dram.fast.canonical import has_pim_work, write_canonical
 from neupims.machine.dram.fast.channel import advance
-from neupims.machine.dram.fast.classes import Classes, groups_of
+from neupims.machine.dram.fast.classes import Classes
+from neupims.machine.dram.fast.likeness import Likeness, Named
+from neupims.machine.dram.fast.namesakes import Namesakes, tell_blocks
 from neupims.machine.dram.fast.ports import append_instructions, append_runs, is_idle
 from neupims.machine.dram.fast.relative import relative_state
 from neupims.machine.dram.memory import Counters, by_time
@@ -44,11 +46,13 @@ class FastMemory:
         count = len(self._channels)
         self._queues = [_new_queues(count, fields) for fields in (at.RUN_FIELDS, at.RUN_FIELDS, at.INSTRUCTION_FIELDS)]
         """Runs at port 0, at port 1, and PIM programs."""
-        self._blocks = _block_table(1024)
-        self._registered = 0
+        self._blocks = Blocks()
         self._traces: list[NDArray[Any]] = []
         self._trace, self._plain = trace, plain
         self._classes = Classes(count, alone=plain)
+        self._likeness = Likeness(self._k, self._channels, self._queues)
+        self._namesakes: list[Namesakes] = []
+        """Classes whose channels have names of their own."""
         self._more = np.zeros((count, len(COUNTED)), np.int64)
         """What each channel has counted more than the one that stands for it."""
         self._next_join, self._pause = JOIN_EVERY, JOIN_EVERY
@@ -60,20 +64,16 @@ class FastMemory:
 
     def blocks(self, parts: Array) -> int:
         """Register blocks of so many parts each; returns the first one's id."""
-        first, size = self._registered, int(self._blocks[at.B_N])
-        self._registered += len(parts)
-        if self._registered > size:
-            self._blocks = _longer(self._blocks, max(2 * size, self._registered))
-        left = at.B_LEFT + first
-        self._blocks[left : left + len(parts)] = parts
-        return first
+        return self._blocks.register(parts)
 
     def add_parts(self, block: int, parts: int) -> None:
         """See Memory."""
-        self._blocks[at.B_LEFT + block] += parts
+        self._blocks.add(block, parts)
 
     def submit(self, runs: NDArray[Any], port: int, first: int = 0) -> None:
         """Queue RUNs at a port; see Memory."""
+        if self._namesakes and not self._fit_names(runs):
+            self._give_names_back()
         self._part(runs)
         x, of, done = self._channels, self._classes.of, 0
         while (done := append_runs(x, of, self._queues[port], port, runs, first, done)) < len(runs):
@@ -81,6 +81,7 @@ class FastMemory:
 
     def submit_pim(self, instructions: NDArray[Any]) -> None:
         """Append INSTRUCTIONs to the PIM programs."""
+        self._give_names_back()
         self._part(instructions)
         items = transactions(instructions, bool(self._k[at.P_COMPOSITE]))
         x, of, done = self._channels, self._classes.of, 0
@@ -103,23 +104,17 @@ class FastMemory:
 
     def advance(self, until: int, step: int = 0) -> tuple[Array, Array]:
         """See Memory."""
-        b = self._blocks
-        while self.now < until and (step == 0 or b[at.B_FINISHED] == 0):
+        while self.now < until and (step == 0 or not self._blocks.any_finished):
             self._run(min(until, self.now + WINDOW), step)
-        count = int(b[at.B_FINISHED])
-        if not count:
-            return NOTHING, NOTHING
-        b[at.B_FINISHED] = 0
-        n = int(b[at.B_N])
-        finished = at.B_LEFT + 2 * n
-        ids = b[finished : finished + count].copy()
-        return by_time(ids, b[at.B_LEFT + n + ids])
+        return by_time(*self._blocks.take()) if self._blocks.any_finished else (NOTHING, NOTHING)
 
     def _run(self, until: int, step: int) -> None:
         if self.now >= self._next_join and not self._plain:
             self._join()
         npu, side, programs = self._queues
-        self.now = advance(self._k, self._channels, self._first, self._blocks, npu, side, programs, until, step)
+        self.now = advance(self._k, self._channels, self._first, self._blocks.table, npu, side, programs, until, step)
+        if self._namesakes:
+            tell_blocks(self._blocks, self._namesakes)
         if self._trace:
             self._keep_trace()
 
@@ -139,46 +134,73 @@ class FastMemory:
         """Part the classes of which not all channels are given the same."""
         parts = self._classes.part(records)
         for old, new in parts:
-            self._channels[new] = self._channels[old]
-            x = self._channels[new]
-            for queues, (head, end) in zip(self._queues, ENDS, strict=True):
-                queues[new, x[head] : x[end]] = queues[old, x[head] : x[end]]
+            self._copy(old, new)
         if parts:
             self._regroup()
 
+    def _copy(self, old: int, new: int) -> None:
+        self._channels[new] = self._channels[old]
+        x = self._channels[new]
+        for queues, (head, end) in zip(self._queues, ENDS, strict=True):
+            queues[new, x[head] : x[end]] = queues[old, x[head] : x[end]]
+
     def _join(self) -> None:
         """Join the classes whose states agree; the longer none does, the more rarely it is tried."""
-        joined, idle = False, [channel for channel in self._first.tolist() if not self._busy(channel)]
-        for group in groups_of((channel, self._sign(channel)) for channel in idle).values():
-            if len(group) > 1:
-                for alike in groups_of((channel, self._canonical(channel)) for channel in group).values():
-                    joined |= self._join_all(alike)
-        if joined:
+        self._namesakes = [each for each in self._namesakes if self._in_use(each)]
+        kept = {each.first for each in self._namesakes}
+        groups = list(self._likeness.groups(channel for channel in self._first.tolist() if channel not in kept))
+        for group in groups:
+            self._join_all(group)
+        if groups:
             self._regroup()
-        self._pause = JOIN_EVERY if joined else min(2 * self._pause, JOIN_PATIENCE * JOIN_EVERY)
+        self._pause = JOIN_EVERY if groups else min(2 * self._pause, JOIN_PATIENCE * JOIN_EVERY)
         self._next_join = self.now + self._pause
 
-    def _join_all(self, alike: list[int]) -> bool:
-        counted = self._counted(np.array(alike))
-        for other, own in zip(alike[1:], counted[1:], strict=True):
-            self._more[self._classes.members(other)] += own - counted[0]
-            self._classes.join(alike[0], other)
-        return len(alike) > 1
+    def _join_all(self, group: list[Named]) -> None:
+        counted = self._counted(np.array([each.channel for each in group]))
+        first = group[0]
+        for other, own in zip(group[1:], counted[1:], strict=True):
+            self._more[self._classes.members(other.channel)] += own - counted[0]
+            if other.names == first.names:
+                self._classes.join(first.channel, other.channel)
+        if others := [other for other in group[1:] if other.names != first.names]:
+            self._join_namesakes([first, *others])
 
-    def _busy(self, channel: int) -> bool:
-        return bool(has_pim_work(self._channels[channel]))
+    # Names ----------------------------------------------------------------------------------
 
-    def _sign(self, channel: int) -> bytes:
-        """What is likely to differ if anything does."""
-        x, k = self._channels[channel], self._k
-        rows = [x[k[place] : k[place] + k[at.P_BANKS]] for place in (at.O_MEMORY_ROW, at.O_PIM_ROW, at.O_QUEUE_N)]
-        return np.concatenate((*rows, x[[at.S_POINTER, at.S_READS, at.S_WRITES]])).tobytes()
+    def _join_namesakes(self, group: list[Named]) -> None:
+        """Join classes that are in the same state but for names."""
+        members = [self._classes.members(named.channel) for named in group]
+        stand_in = self._blocks.register(group[0].parts * sum(map(len, members)))
+        joined = Namesakes(group, members, stand_in)
+        for named in group[1:]:
+            self._classes.join(joined.first, named.channel)
+        self._likeness.rename(joined.first, joined.names[0], joined.of_all)
+        self._namesakes.append(joined)
 
-    def _canonical(self, channel: int) -> bytes:
-        x = self._channels[channel]
-        waiting = x[at.S_RUN_N0] - x[at.S_RUN_HEAD0] + x[at.S_RUN_N1] - x[at.S_RUN_HEAD1]
-        out = np.empty(2 * len(x) + int(waiting) * at.R_TICKET, np.int64)
-        return out[: write_canonical(self._k, x, self._queues[0][channel], self._queues[1][channel], out)].tobytes()
+    def _in_use(self, joined: Namesakes) -> bool:
+        """Whether names are about that are others in another channel."""
+        return bool(joined.parts.any()) or joined.own(self._likeness.named(joined.first).names.rows)
+
+    def _fit_names(self, runs: NDArray[Any]) -> bool:
+        """Whether channels that have other names are given the same, and none of it has other names in another one."""
+        rows = runs["row"]
+        return not any(each.own(rows) for each in self._namesakes) and self._classes.gives_alike(runs)
+
+    def _give_names_back(self) -> None:
+        """Let all that were joined in spite of their names be classes of their own."""
+        if not self._namesakes:
+            return
+        for joined in self._namesakes:
+            for stand_in in joined.stand_ins:
+                joined.tell(self._blocks, stand_in)
+            for first, names in zip(joined.firsts[::-1], joined.names[::-1], strict=True):
+                if first != joined.first:
+                    self._copy(joined.first, first)
+                self._likeness.rename(first, joined.of_all, names)
+            self._classes.divide(list(zip(joined.firsts, joined.members, strict=True)))
+        self._namesakes = []
+        self._regroup()
 
     def _counted(self, channels: Array) -> Array:
         """Commands of each kind, busy cycles and MACs of channels that are run [channel, count]."""
@@ -199,6 +221,9 @@ class FastMemory:
             kept["channel"] = number
             for column, name in enumerate(("cycle", "command", "bank", "row", "macs")):
                 kept[name] = rows[:, column]
+            for joined in self._namesakes:
+                if run == joined.first != number:
+                    kept["row"] = joined.rows_of(number, kept["bank"], kept["row"])
             self._traces.append(kept)
         self._channels[:, at.S_TRACED] = 0
 
@@ -224,18 +249,3 @@ class FastMemory:
 def _new_queues(channels: int, fields: int) -> Narrow:
     """A queue for each channel."""
     return np.zeros((channels, PLACES, fields), np.int32)
-
-
-def _block_table(size: int) -> Array:
-    table = np.zeros(at.B_LEFT + 3 * size, np.int64)
-    table[at.B_N] = size
-    return table
-
-
-def _longer(table: Array, size: int) -> Array:
-    longer, n = _block_table(size), int(table[at.B_N])
-    longer[at.B_FINISHED] = table[at.B_FINISHED]
-    for part in range(3):
-        old, new = at.B_LEFT + part * n, at.B_LEFT + part * size
-        longer[new : new + n] = table[old : old + n]
-    return longer

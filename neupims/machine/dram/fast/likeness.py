@@ -1,0 +1,90 @@
+"""Which channels are in the same state, up to the names of rows and blocks."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from neupims.jit import Array, Narrow
+from neupims.machine.dram.fast import layout as at
+from neupims.machine.dram.fast.canonical import RUN_PARTS, has_pim_work, write_runs, write_state
+from neupims.machine.dram.fast.classes import groups_of
+from neupims.machine.dram.fast.names import Names, NameTable
+from neupims.machine.dram.fast.rename import rename
+
+WAITING = (at.S_QUEUED, at.S_READS, at.S_WRITES, at.S_MERGED, at.S_RET, at.S_ACK, at.S_BACKLOG)
+
+
+class Named(NamedTuple):
+    """A channel and what its names are."""
+
+    channel: int
+    names: Names
+    parts: Array
+    """Parts to come of each block."""
+
+
+class Likeness:
+    """Compares the states of channels without PIM work and gives them other names.
+
+    `channels` [channel, state]; `queues`, those of the two ports [channel, place, field], are looked up anew each time.
+    """
+
+    def __init__(self, k: Array, channels: Array, queues: list[Narrow]) -> None:
+        self._k, self._channels, self._queues = k, channels, queues
+        self._table = NameTable()
+        self._state, self._runs = np.empty(2 * channels.shape[1], np.int64), np.empty(0, np.int64)
+
+    def groups(self, channels: Iterable[int]) -> Iterator[list[Named]]:
+        """Those channels of which several are in the same state, the lowest first; others are left out."""
+        idle = (channel for channel in channels if not has_pim_work(self._channels[channel]))
+        for group in groups_of((channel, self._sign(channel)) for channel in idle).values():
+            if len(group) > 1:
+                for alike in groups_of((channel, self._written(channel)) for channel in group).values():
+                    yield from self._same_runs(alike)
+
+    def named(self, channel: int) -> Named:
+        """The names in the state of a channel."""
+        self._number(channel, compare=False)
+        return Named(channel, self._table.names(), self._table.parts())
+
+    def rename(self, channel: int, before: Names, to: Names) -> None:
+        """What has the names `before` in the state of a channel gets those of the same numbers in `to`."""
+        x, (npu, side) = self._channels[channel], (queues[channel] for queues in self._queues[:2])
+        rename(self._k, x, npu, side, self._table.load(before).numbers, (to.rows, to.columns, to.blocks))
+
+    def _same_runs(self, alike: list[int]) -> Iterator[list[Named]]:
+        """Of channels whose states agree those for which the same waits at the ports."""
+        while len(alike) > 1:
+            group, others = [self.named(alike[0])], list[int]()
+            for channel in alike[1:]:
+                if self._number(channel, compare=True):
+                    group.append(Named(channel, self._table.names(), group[0].parts))
+                else:
+                    others.append(channel)
+            if len(group) > 1:
+                yield group
+            alike = others
+
+    def _sign(self, channel: int) -> bytes:
+        """What is likely to differ if anything does."""
+        x, k, banks = self._channels[channel], self._k, int(self._k[at.P_BANKS])
+        is_open = x[k[at.O_MEMORY_ROW] : k[at.O_MEMORY_ROW] + banks] != at.CLOSED
+        queued = x[k[at.O_QUEUE_N] : k[at.O_QUEUE_N] + banks]
+        waiting = x[at.S_RUN_N0] - x[at.S_RUN_HEAD0], x[at.S_RUN_N1] - x[at.S_RUN_HEAD1]
+        return np.concatenate((is_open, queued, x[[at.S_POINTER, at.S_READS, at.S_WRITES]], waiting)).tobytes()
+
+    def _written(self, channel: int) -> bytes:
+        """The canonical state, without the runs that wait."""
+        x = self._channels[channel]
+        runs = int(x[at.S_RUN_N0] - x[at.S_RUN_HEAD0] + x[at.S_RUN_N1] - x[at.S_RUN_HEAD1])
+        self._table.reserve(int(x[list(WAITING)].sum()) + 2 * int(self._k[at.P_BANKS]) + runs)
+        if len(self._runs) < RUN_PARTS * (runs + 2):
+            self._runs = np.empty(2 * RUN_PARTS * (runs + 2), np.int64)
+        return self._state[: write_state(self._k, x, self._table.numbers, self._state)].tobytes()
+
+    def _number(self, channel: int, compare: bool) -> bool:
+        """Number all names; whether the runs that wait are those written before, if they are to be compared."""
+        self._written(channel)
+        npu, side = (queues[channel] for queues in self._queues[:2])
+        return bool(write_runs(self._channels[channel], npu, side, self._table.numbers, self._runs, compare))
