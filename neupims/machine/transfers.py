@@ -1,6 +1,6 @@
 """Between core and memory: requests on their way out, completions on their way back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,7 +128,7 @@ class Transfers:
         self,
         time: int,
         key: int,
-        runs: Records,
+        runs: Iterable[Records],
         port: int,
         sizes: Sizes,
         then: Callable[[], None] | None = None,
@@ -136,26 +136,27 @@ class Transfers:
     ) -> None:
         """Runs leave the core at `time`; `key` orders those that leave together. `then`: on arrival.
 
-        `first` is block 0 of the runs, `sizes` are their blocks, from there on, and the bytes of these.
+        They come in one array or several, which are asked for when they reach the memory. `first` is block 0 of the
+        runs, `sizes` are their blocks, from there on, and the bytes of these.
         """
 
         def arrive() -> None:
             self._arrive()
-            given = runs if self.counter is None else self._relocated(runs, sizes, first, self.counter)
-            self.memory.submit(given, port, first)
+            for given in runs if self.counter is None else self._relocated(runs, sizes, first, self.counter):
+                self.memory.submit(given, port, first)
             if then is not None:
                 then()
 
         self.agenda.at(time + self.interconnect_ps, (REQUEST, port, key), arrive)
 
-    def _relocated(self, runs: Records, sizes: Sizes, first: int, counter: RunningCounter) -> Records:
-        """The requests of `runs` at the addresses that the counter gives them now."""
-        blocks, size = sizes
+    def _relocated(self, given: Iterable[Records], sizes: Sizes, first: int, counter: RunningCounter) -> list[Records]:
+        """The requests of runs, in one array, at the addresses that the counter gives them now."""
+        (runs,), (blocks, size) = given, sizes
         moved = counter.take(size, blocks, bool(runs["write"][0]))
         more = _bursts(moved, blocks) - _bursts(runs, blocks)
         for index in np.flatnonzero(more).tolist():
             self.memory.add_parts(first + int(blocks[index]), int(more[index]))
-        return moved
+        return [moved]
 
     def send_pim(self, time: int, key: int, instructions: Records) -> None:
         """PIM instructions leave the core at `time`."""

@@ -14,6 +14,7 @@ from neupims.hardware.load import load_system
 from neupims.hardware.system import SystemSpec
 from neupims.isa.commands import Command
 from neupims.isa.memory import GWRITE, INSTRUCTION, RUN, TILE
+from neupims.isa.run_source import GivenRuns
 from neupims.isa.work import STEP, Loads, NpuWork, PimRequest, PimWork, Stores
 from neupims.machine.dram.memory import Counters
 
@@ -174,7 +175,7 @@ def npu_work() -> Make:
         records["frees"] = size
         for field_name, value in fields.items():
             records[field_name] = value
-        loads = Loads(striped(steps, bursts), np.full(steps, size), np.full(steps, early))
+        loads = Loads(GivenRuns(striped(steps, bursts)), np.full(steps, size), np.full(steps, early))
         stores = Stores()
         if store:
             stores = Stores(
