@@ -1,7 +1,8 @@
 """Where the runs of loads come from: they are given, or listed when they are sent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +12,8 @@ from neupims.isa.hash_order import HashOrder
 from neupims.isa.memory import RUN
 
 Integers = NDArray[np.int64]
+Parts = Sequence[Callable[[], NDArray[Any]]]
+"""RUNs in parts, each of which is listed by a call."""
 
 LISTED = 1 << 18
 """Bytes whose bursts are listed at a time, about, so that their RUNs are in the cache when the memory takes them."""
@@ -34,8 +37,8 @@ class RunSource(Protocol):
         """RUNs of all pieces."""
         ...
 
-    def of(self, pieces: Sequence[slice]) -> Iterator[NDArray[Any]]:
-        """RUNs of some pieces, one slice after the other, in one array or several."""
+    def of(self, pieces: Sequence[slice]) -> Parts:
+        """RUNs of some pieces, one slice after the other."""
         ...
 
 
@@ -55,9 +58,9 @@ class GivenRuns:
         """See RunSource."""
         return self.runs["bursts"]
 
-    def of(self, pieces: Sequence[slice]) -> Iterator[NDArray[Any]]:
+    def of(self, pieces: Sequence[slice]) -> Parts:
         """See RunSource."""
-        yield _joined(self.runs, pieces)
+        return [partial(_joined, self.runs, pieces)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,12 @@ class HashedRuns:
         """See RunSource."""
         return self.order.runs(self.starts, self.sizes, self.blocks, write=False)
 
-    def of(self, pieces: Sequence[slice]) -> Iterator[NDArray[Any]]:
+    def of(self, pieces: Sequence[slice]) -> Parts:
         """See RunSource."""
         starts, sizes, blocks = (_joined(each, pieces) for each in (self.starts, self.sizes, self.blocks))
         cuts = np.flatnonzero(np.diff(np.cumsum(sizes) // LISTED)) + 1
-        for part in zip(*(np.split(each, cuts) for each in (starts, sizes, blocks)), strict=True):
-            yield self.order.runs(*part, write=False)
+        parts = zip(*(np.split(each, cuts) for each in (starts, sizes, blocks)), strict=True)
+        return [partial(self.order.runs, *part, write=False) for part in parts]
 
 
 def _joined(records: NDArray[Any], parts: Sequence[slice]) -> NDArray[Any]:

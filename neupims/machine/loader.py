@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neupims.isa.memory import RUN, bursts_between
-from neupims.isa.run_source import GivenRuns
+from neupims.isa.run_source import GivenRuns, Parts
 from neupims.isa.work import Loads, Records
 from neupims.machine.core import Core
 from neupims.machine.ranks import LOADER
@@ -84,8 +84,8 @@ class LoadQueue:
         self._high = max(self._high, high)
         return np.unique(self._opens[low:high]).tolist()
 
-    def take(self, chosen: Ints) -> Iterable[Records]:
-        """Mark loads as gone; returns their runs, which are listed as they are asked for."""
+    def take(self, chosen: Ints) -> Parts:
+        """Mark loads as gone; returns their runs."""
         self.waiting[chosen] = False
         self.left -= len(chosen)
         low, high = int(chosen[0]), int(chosen[-1]) + 1

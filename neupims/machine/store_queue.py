@@ -79,7 +79,7 @@ class StoreQueue:
         runs = self._runs[self._offsets[low] : self._offsets[high]]
         sizes = (self._blocks[low:high], self.stores.bytes[low:high])
         then = self._arrive if high == self.count else None
-        self.core.transfers.send(self._time, 0, [runs], NPU_PORT, sizes, then)
+        self.core.transfers.send(self._time, 0, [lambda: runs], NPU_PORT, sizes, then)
 
     def _arrive(self) -> None:
         self._at_memory = True

@@ -1,6 +1,6 @@
 """Between core and memory: requests on their way out, completions on their way back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from neupims.events.holds import Holds
 from neupims.events.join import Join
 from neupims.hardware.memory import MemorySpec
 from neupims.isa.counter import RunningCounter
+from neupims.isa.run_source import Parts
 from neupims.isa.work import Records
 from neupims.machine.dram.memory import Memory
 from neupims.machine.ranks import REQUEST
@@ -128,7 +129,7 @@ class Transfers:
         self,
         time: int,
         key: int,
-        runs: Iterable[Records],
+        runs: Parts,
         port: int,
         sizes: Sizes,
         then: Callable[[], None] | None = None,
@@ -136,27 +137,28 @@ class Transfers:
     ) -> None:
         """Runs leave the core at `time`; `key` orders those that leave together. `then`: on arrival.
 
-        They come in one array or several, which are asked for when they reach the memory. `first` is block 0 of the
-        runs, `sizes` are their blocks, from there on, and the bytes of these.
+        `first` is block 0 of the runs, `sizes` are their blocks, from there on, and the bytes of these.
         """
 
         def arrive() -> None:
             self._arrive()
-            for given in runs if self.counter is None else self._relocated(runs, sizes, first, self.counter):
-                self.memory.submit(given, port, first)
+            for number, part in enumerate(runs, 1):
+                listed = part()
+                given = listed if self.counter is None else self._relocated(listed, sizes, first, self.counter)
+                self.memory.submit(given, port, first, len(runs) - number)
             if then is not None:
                 then()
 
         self.agenda.at(time + self.interconnect_ps, (REQUEST, port, key), arrive)
 
-    def _relocated(self, given: Iterable[Records], sizes: Sizes, first: int, counter: RunningCounter) -> list[Records]:
-        """The requests of runs, in one array, at the addresses that the counter gives them now."""
-        (runs,), (blocks, size) = given, sizes
+    def _relocated(self, runs: Records, sizes: Sizes, first: int, counter: RunningCounter) -> Records:
+        """The requests of `runs` at the addresses that the counter gives them now."""
+        blocks, size = sizes
         moved = counter.take(size, blocks, bool(runs["write"][0]))
         more = _bursts(moved, blocks) - _bursts(runs, blocks)
         for index in np.flatnonzero(more).tolist():
             self.memory.add_parts(first + int(blocks[index]), int(more[index]))
-        return [moved]
+        return moved
 
     def send_pim(self, time: int, key: int, instructions: Records) -> None:
         """PIM instructions leave the core at `time`."""

@@ -38,7 +38,7 @@ def test_bursts_are_counted_as_they_are_listed(given: list[tuple[int, int]], wra
 def test_runs_come_in_several_arrays_that_are_one_list() -> None:
     sizes = [LISTED // 3 + 64 * place for place in range(20)]
     source = hashed(np.cumsum(sizes).tolist(), sizes, 1 << 20)
-    parts = list(source.of([slice(0, 20)]))
+    parts = [part() for part in source.of([slice(0, 20)])]
     assert len(parts) > 4
     assert max(map(len, parts)) <= 2 * LISTED // 64
     assert np.array_equal(np.concatenate(parts), source.runs)
@@ -49,7 +49,7 @@ def test_some_runs_are_those_of_their_pieces(pieces: list[slice]) -> None:
     source = hashed([10, 900, 70, 8000], [500, 100, 64, 1000], 4096)
     edges = np.concatenate(([0], np.cumsum(source.bursts)))
     expected = np.concatenate([source.runs[edges[part.start] : edges[part.stop]] for part in pieces])
-    assert np.array_equal(np.concatenate(list(source.of(pieces))), expected)
+    assert np.array_equal(np.concatenate([part() for part in source.of(pieces)]), expected)
 
 
 def test_given_runs_come_in_one_array() -> None:
@@ -58,8 +58,8 @@ def test_given_runs_come_in_one_array() -> None:
     source = GivenRuns(runs)
     assert source.blocks.tolist() == [0, 0, 1, 1, 2, 3]
     assert source.bursts.tolist() == [1, 2, 3, 4, 5, 6]
-    (found,) = source.of([slice(0, 2), slice(4, 5)])
-    assert found.tolist() == runs[[0, 1, 4]].tolist()
+    (part,) = source.of([slice(0, 2), slice(4, 5)])
+    assert part().tolist() == runs[[0, 1, 4]].tolist()
 
 
 def test_the_key_of_a_source_tells_where_its_bytes_begin_anew_but_not_what_was_listed() -> None:

@@ -47,7 +47,7 @@ class SimpleMemory:
         self.done += [0] * len(parts)
         return first
 
-    def submit(self, runs: NDArray[Any], port: int, first: int = 0) -> None:
+    def submit(self, runs: NDArray[Any], port: int, first: int = 0, follow: int = 0) -> None:
         for run in runs:
             channel, block, write = int(run["channel"]), first + int(run["block"]), bool(run["write"])
             for _ in range(int(run["bursts"])):
