@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from neupims.isa.address import AddressMap
 from neupims.isa.hash_order import HashOrder
+from neupims.isa.run_source import GivenRuns, HashedRuns, RunSource
 
 Integers = NDArray[np.int64]
 
@@ -33,13 +34,23 @@ class RunningCounter:
 
     def take(self, sizes: Integers, blocks: Integers, write: bool) -> NDArray[Any]:
         """RUNs of the next bytes: instruction i has `sizes[i]` of them and belongs to block `blocks[i]`."""
-        start = self.cursor + self.element_bytes
-        self.cursor = (self.cursor + int(sizes.sum())) % self.wrap
+        starts = self._advance(sizes)
         if self.hashed:
-            return self._order.runs(start, sizes, blocks, write)
-        ends = start + np.cumsum(sizes)
-        low, high, owner = _wrapped(ends - sizes, ends, self.wrap)
+            return self._order.runs(starts, sizes, blocks, write)
+        low, high, owner = _wrapped(starts, starts + sizes, self.wrap)
         return self.address.runs(low, high - low, write, blocks[owner])
+
+    def reads(self, sizes: Integers, blocks: Integers) -> RunSource:
+        """The same for reads; in the order of a hash table they are listed when they are sent."""
+        if not self.hashed:
+            return GivenRuns(self.take(sizes, blocks, write=False))
+        return HashedRuns(self._order, self._advance(sizes), sizes, blocks)
+
+    def _advance(self, sizes: Integers) -> Integers:
+        """First byte of each of the next instructions, before it is wrapped."""
+        starts = self.cursor + self.element_bytes + np.cumsum(sizes) - sizes
+        self.cursor = (self.cursor + int(sizes.sum())) % self.wrap
+        return starts
 
 
 def _wrapped(starts: Integers, ends: Integers, wrap: int) -> tuple[Integers, Integers, Integers]:

@@ -7,6 +7,7 @@ taken, where entries of one home place stand by five further bits of their hash,
 bytes as if the columns of a row followed each other.
 """
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,35 +22,47 @@ BEYOND = 256
 """Places of a table beyond two for each of its own."""
 
 
+@dataclass(slots=True)
 class HashOrder:
-    """Lists the bursts of one instruction after the other in the order of a hash table."""
+    """Lists the bursts of one instruction after the other in the order of a hash table.
 
-    def __init__(self, address: AddressMap, wrap: int) -> None:
-        self._burst_bytes, self._wrap = address.burst_bytes, wrap
-        columns = dict(address.fields)["column"]
-        self._layout = np.array([0, wrap, address.burst_bytes, columns, address.column_stride])
+    Instruction i has `sizes[i]` bytes from `starts[i]` on; after byte `wrap` - 1 comes byte 0.
+    """
+
+    address: AddressMap
+    wrap: int
+    _layout: Integers = field(init=False, repr=False, compare=False)
+    _fields: Integers = field(init=False, repr=False, compare=False)
+    _room: NDArray[np.int32] = field(init=False, repr=False, compare=False)
+    _hashed: Integers = field(init=False, repr=False, compare=False)
+    _largest: int = field(default=0, init=False, repr=False, compare=False)
+    """Bursts of an instruction for which there is room."""
+
+    def __post_init__(self) -> None:
+        address = self.address
+        self._layout = np.array([self.wrap, address.burst_bytes, dict(address.fields)["column"], address.column_stride])
         self._fields = _fields(address)
-        self._largest = 0
-        """Bursts of an instruction for which there is room."""
 
-    def runs(self, start: int, sizes: Integers, blocks: Integers, write: bool) -> NDArray[Any]:
-        """One RUN for each burst of instructions whose bytes follow each other from `start` on.
+    def bursts(self, starts: Integers, sizes: Integers) -> Integers:
+        """Bursts of each instruction."""
+        size, lap = self.address.burst_bytes, -(-self.wrap // self.address.burst_bytes)
+        (before, low), (laps, high) = (np.divmod(byte, self.wrap) for byte in (starts, starts + sizes - 1))
+        return np.where(sizes > 0, (laps - before) * lap + high // size - low // size + 1, 0)
 
-        Instruction i has `sizes[i]` bytes and belongs to block `blocks[i]`; its bursts come as a hash set lists them.
-        After byte `wrap` - 1 comes byte 0.
-        """
+    def runs(self, starts: Integers, sizes: Integers, blocks: Integers, write: bool) -> NDArray[Any]:
+        """One RUN for each burst, as a hash set for each instruction lists them; it belongs to block `blocks[i]`."""
         from neupims.isa.hash_table import list_runs  # loads the compiler
 
         largest = self._most(int(sizes.max(initial=0)), 1)
         if largest > self._largest:
             self._make_room(largest)
         runs = np.empty(self._most(int(sizes.sum()), len(sizes)), RUN)
-        self._layout[0] = start
-        return runs[: list_runs(sizes, blocks, self._layout, self._fields, self._room, self._hashed, write, runs)]
+        instructions = (starts, sizes, blocks)
+        return runs[: list_runs(*instructions, self._layout, self._fields, self._room, self._hashed, write, runs)]
 
     def _most(self, size: int, instructions: int) -> int:
         """Bursts of `size` bytes, at most: each instruction, and each lap, may cut one at both of its ends."""
-        return size // self._burst_bytes + 2 * (size // self._wrap) + 4 * instructions
+        return size // self.address.burst_bytes + 2 * (size // self.wrap) + 4 * instructions
 
     def _make_room(self, largest: int) -> None:
         self._largest = largest

@@ -28,6 +28,7 @@ CHANNEL, ROW, COLUMN, BANK = range(4)
 
 @compiled
 def list_runs(
+    starts: Array,
     sizes: Array,
     blocks: Array,
     layout: Array,
@@ -37,23 +38,23 @@ def list_runs(
     write: bool,
     runs: NDArray[Any],
 ) -> int:
-    """Write a RUN for each burst of consecutive instructions, in the order of a hash table for each; returns how many.
+    """Write a RUN for each burst of some instructions, in the order of a hash table for each; returns how many.
 
-    Instruction i has `sizes[i]` bytes and belongs to block `blocks[i]`. `layout`: the first byte, where bytes begin
+    Instruction i has `sizes[i]` bytes from `starts[i]` on and belongs to block `blocks[i]`. `layout`: where bytes begin
     anew, bytes of a burst, columns of a row, bursts between two of its columns. `room` [3, place]: at least two places
     for each of the largest table's, and FULL more; `hashed` [2, place]: one for each burst of an instruction, and 4.
     """
-    start, wrap, size = layout[0], layout[1], layout[2]
+    wrap, size = layout[0], layout[1]
     info, entry, listed = pointer(room[0]), pointer(room[1]), pointer(room[2])
     state, bursts, hashes = pointer(hashed[0]), pointer(hashed[0, 4:]), pointer(hashed[1])
     done = 0
     for i in range(len(sizes)):
-        n, end = 0, start + sizes[i]
+        n, start, end = 0, starts[i], starts[i] + sizes[i]
         while start < end:
             until = min(end, (start // wrap + 1) * wrap)
             low = start % wrap
             for burst in range(low // size, (low + until - start - 1) // size + 1):
-                bursts[n], hashes[n] = burst, _mixed(_linear(burst, layout[3], layout[4]) * size)
+                bursts[n], hashes[n] = burst, _mixed(_linear(burst, layout[2], layout[3]) * size)
                 n += 1
             start = until
         _fill(info, entry, state, listed, hashes, n)

@@ -61,10 +61,10 @@ def transactions(instructions: NDArray[Any], composite: bool) -> NDArray[np.int6
     return np.where(instructions["kind"] == GWRITE, 1, 1 + instructions["groups"] * each).astype(np.int64)
 
 
-def bursts_between(runs: NDArray[Any], edges: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Bursts of RUNs `edges[i]` to `edges[i + 1]` - 1, for each i."""
-    if not len(runs):
+def bursts_between(bursts: NDArray[Any], edges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sum of `bursts[edges[i]]` to `bursts[edges[i + 1] - 1]`, for each i."""
+    if not len(bursts):
         return np.zeros(len(edges) - 1, np.int64)
     starts = edges[:-1]
-    sums = np.add.reduceat(runs["bursts"], np.minimum(starts, len(runs) - 1), dtype=np.int64)
+    sums = np.add.reduceat(bursts, np.minimum(starts, len(bursts) - 1), dtype=np.int64)
     return np.where(starts < edges[1:], sums, 0)

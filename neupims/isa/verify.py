@@ -56,9 +56,10 @@ def _stage(stage: Stage, bounds: Bounds) -> Iterator[str]:
 
 def npu_problems(work: NpuWork, bounds: Bounds) -> Iterator[str]:
     """What is wrong with the steps, loads and stores of an operator."""
-    yield from (f"loads: {problem}" for problem in _runs(work.loads.runs, bounds, len(work.loads.bytes), write=False))
+    loaded = work.loads.runs
+    yield from (f"loads: {problem}" for problem in _runs(loaded, bounds, len(work.loads.bytes), write=False))
     yield from (f"stores: {problem}" for problem in _runs(work.stores.runs, bounds, len(work.stores.bytes), write=True))
-    yield from _loads(work.loads, bounds)
+    yield from _loads(work.loads, loaded, bounds)
     yield from _steps(work.steps, work.loads, 0 if work.chain else 1)
     yield from _stores(work.stores, len(work.steps))
 
@@ -78,14 +79,14 @@ def _runs(runs: Records, bounds: Bounds, blocks: int, write: bool) -> Iterator[s
         yield "a run goes in the wrong direction"
 
 
-def _loads(loads: Loads, bounds: Bounds) -> Iterator[str]:
+def _loads(loads: Loads, runs: Records, bounds: Bounds) -> Iterator[str]:
     count = len(loads.bytes)
     if len(loads.early) != count:
         yield f"{count} loads have {len(loads.early)} early flags"
     if np.any(loads.bytes < 1):
         yield "a load is empty"
-    if np.all((loads.runs["block"] >= 0) & (loads.runs["block"] < count)):
-        moved = np.bincount(loads.runs["block"], loads.runs["bursts"], count) * bounds.burst_bytes
+    if np.all((runs["block"] >= 0) & (runs["block"] < count)):
+        moved = np.bincount(runs["block"], runs["bursts"], count) * bounds.burst_bytes
         if np.any(moved < loads.bytes):
             yield "the runs of a load hold less than its bytes"
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neupims.isa.counter import RunningCounter
 from neupims.isa.memory import RUN
+from neupims.isa.run_source import GivenRuns, RunSource
 
 Records = NDArray[Any]  # structured arrays
 
@@ -34,14 +35,19 @@ Unit = Literal["array", "vector"]
 class Loads:
     """Blocks fetched into the scratchpad, in the order in which they are wanted."""
 
-    runs: Records = field(default_factory=lambda: np.empty(0, RUN))
-    """RUN, sorted by block; `block` is the index of the load, 0 to n - 1."""
+    source: RunSource = field(default_factory=GivenRuns)
+    """Gives the `runs`."""
     bytes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     """Bytes of each load."""
     early: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     """True where the data do not depend on earlier operators (weights, KV cache)."""
     after: NDArray[np.int64] | None = None
     """For each load a step whose stores must have been acknowledged before it leaves, -1 for none (ascending)."""
+
+    @property
+    def runs(self) -> Records:
+        """RUN, sorted by block; `block` is the index of the load, 0 to n - 1. They may be listed anew each time."""
+        return self.source.runs
 
 
 @dataclass(frozen=True, slots=True)

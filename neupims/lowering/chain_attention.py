@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neupims.hardware.npu import NpuSpec
+from neupims.isa.run_source import GivenRuns
 from neupims.isa.work import STEP, Loads, NpuWork, Records, Stores
 from neupims.lowering.pim_attention import attention_macs
 from neupims.lowering.places import Integers, counting, rectangles
@@ -67,13 +68,14 @@ def lower_chain_attention(name: str, tokens: tuple[int, int], attention: StreamA
     last = heads.first_step + 1 + heads.blocks
     stored, size = _stored(heads, attention, complete), target.element_bytes
     loaded, written = _alternating(fetched, stored, heads, attention.heads, target.storage)
+    after = _after(heads, attention.heads, last)
     return NpuWork(
         name=name,
         kind="attention",
         unit="array",
         chain=True,
         steps=_steps(heads, fetched, attention.head_dim, target),
-        loads=Loads(loaded, block_bytes(fetched, heads.loads, size), early, _after(heads, attention.heads, last)),
+        loads=Loads(GivenRuns(loaded), block_bytes(fetched, heads.loads, size), early, after),
         stores=Stores(written, block_bytes(stored, heads.count, size), last.astype(np.int32)),
         macs=attention_macs(attention.heads, attention.head_dim, lengths),
         other_ops=OPS_PER_SCORE * attention.heads * int(lengths.sum()),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from neupims.isa.counter import RunningCounter
 from neupims.isa.memory import RUN
+from neupims.isa.run_source import GivenRuns, RunSource
 from neupims.isa.work import Loads, Records, Stores
 from neupims.lowering.places import Integers, Place, areas
 
@@ -31,6 +32,10 @@ class Storage(Protocol):
         """RUNs of all accesses, sorted by block."""
         ...
 
+    def reads(self, accesses: Sequence[Access]) -> RunSource:
+        """The same for reads, which may be listed when they are sent."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class PlacedStorage:
@@ -41,6 +46,10 @@ class PlacedStorage:
         parts = [access.place.runs(access.rects, access.blocks, write) for access in accesses]
         return by_block(parts)
 
+    def reads(self, accesses: Sequence[Access]) -> RunSource:
+        """See Storage."""
+        return GivenRuns(self.runs(accesses))
+
 
 @dataclass(frozen=True, slots=True)
 class CounterStorage:
@@ -50,10 +59,18 @@ class CounterStorage:
 
     def runs(self, accesses: Sequence[Access], write: bool = False) -> Records:
         """RUNs of all accesses in the order of their blocks, one after the other."""
+        return self.counter.take(*self._instructions(accesses), write)
+
+    def reads(self, accesses: Sequence[Access]) -> RunSource:
+        """See Storage."""
+        return self.counter.reads(*self._instructions(accesses))
+
+    def _instructions(self, accesses: Sequence[Access]) -> tuple[Integers, Integers]:
+        """Bytes and block of each rectangle, in the order of their blocks."""
         blocks = np.concatenate([access.blocks for access in accesses])
         sizes = np.concatenate([areas(access.rects) for access in accesses]) * self.counter.element_bytes
         order = np.argsort(blocks, kind="stable")
-        return self.counter.take(sizes[order], blocks[order], write)
+        return sizes[order], blocks[order]
 
 
 def by_block(parts: Sequence[Records]) -> Records:
@@ -67,8 +84,7 @@ def by_block(parts: Sequence[Records]) -> Records:
 
 def loads(storage: Storage, accesses: Sequence[Access], early: Flags, element_bytes: int) -> Loads:
     """Loads of the accesses; `early[i]` says whether load i waits for no earlier operator."""
-    runs = storage.runs(accesses)
-    return Loads(runs, block_bytes(accesses, len(early), element_bytes), early)
+    return Loads(storage.reads(accesses), block_bytes(accesses, len(early), element_bytes), early)
 
 
 def stores(storage: Storage, accesses: Sequence[Access], steps: Integers, element_bytes: int) -> Stores:

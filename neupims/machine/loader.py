@@ -8,12 +8,12 @@ behind more than that.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neupims.isa.memory import RUN, bursts_between
+from neupims.isa.run_source import GivenRuns, Parts
 from neupims.isa.work import Loads, Records
 from neupims.machine.core import Core
 from neupims.machine.ranks import LOADER
@@ -36,11 +36,12 @@ class LoadQueue:
         self._early_bytes: Ints = np.cumsum(loads.bytes[self._early])
         self._fetched = 0
         """Early loads that have gone before the operator began."""
-        edges = np.searchsorted(loads.runs["block"], np.arange(len(loads.bytes) + 1, dtype=np.int32))
-        parts = bursts_between(loads.runs, edges)
-        self._runs, self._offsets = loads.runs, edges
+        source = loads.source
+        edges = np.searchsorted(source.blocks, np.arange(len(loads.bytes) + 1, dtype=np.int32))
+        parts = bursts_between(source.bursts, edges)
+        self._source, self._edges = source, edges
         if core.transfers.counter is not None:
-            self._runs, self._offsets = _in_one(parts), np.arange(len(parts) + 1)
+            self._source, self._edges = GivenRuns(_in_one(parts)), np.arange(len(parts) + 1)
         self.first = core.transfers.register(parts)
         self.waiting = np.ones(len(loads.bytes), np.bool_)
         self.ahead = 0
@@ -83,19 +84,20 @@ class LoadQueue:
         self._high = max(self._high, high)
         return np.unique(self._opens[low:high]).tolist()
 
-    def take(self, chosen: Ints) -> Records:
+    def take(self, chosen: Ints) -> Parts:
         """Mark loads as gone; returns their runs."""
         self.waiting[chosen] = False
         self.left -= len(chosen)
         low, high = int(chosen[0]), int(chosen[-1]) + 1
         if high - low == len(chosen):
-            return self._slice(low, high)
+            return self._source.of([self._pieces(low, high)])
         inner = np.flatnonzero(np.diff(chosen) > 1)
         starts, ends = [low, *chosen[inner + 1].tolist()], [*(chosen[inner] + 1).tolist(), high]
-        return np.concatenate(list(map(self._slice, starts, ends)))
+        return self._source.of(list(map(self._pieces, starts, ends)))
 
-    def _slice(self, low: int, high: int) -> NDArray[Any]:
-        return self._runs[self._offsets[low] : self._offsets[high]]
+    def _pieces(self, low: int, high: int) -> slice:
+        """Pieces of the source in loads low to high - 1."""
+        return slice(self._edges[low], self._edges[high])
 
 
 def _in_one(parts: Ints) -> Records:

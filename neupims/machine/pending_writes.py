@@ -62,7 +62,7 @@ class PendingWrites:
         runs, block = self._writes.of(part)
         if len(runs):
             sizes = (block, self._sizes[part : part + 1])
-            self._core.transfers.send(time, self._keys[part], runs, PIM_PORT, sizes, self._sent)
+            self._core.transfers.send(time, self._keys[part], [lambda: runs], PIM_PORT, sizes, self._sent)
         else:
             self._known.count_down(time)
 

@@ -30,7 +30,7 @@ class StoreQueue:
         self._offsets: list[int] = offsets.tolist()
         edges = _edges_of_pieces(stores.runs, offsets) if core.transfers.counter is None else offsets
         self._pieces = len(edges) - 1
-        self._first = core.transfers.register(bursts_between(stores.runs, edges)) if self.count else 0
+        self._first = core.transfers.register(bursts_between(stores.runs["bursts"], edges)) if self.count else 0
         self._runs = stores.runs.copy()
         self._runs["block"] = np.repeat(np.arange(self._first, self._first + self._pieces), np.diff(edges))
         self._blocks = np.arange(self._first, self._first + self.count)
@@ -78,7 +78,8 @@ class StoreQueue:
             return
         runs = self._runs[self._offsets[low] : self._offsets[high]]
         sizes = (self._blocks[low:high], self.stores.bytes[low:high])
-        self.core.transfers.send(self._time, 0, runs, NPU_PORT, sizes, self._arrive if high == self.count else None)
+        then = self._arrive if high == self.count else None
+        self.core.transfers.send(self._time, 0, [lambda: runs], NPU_PORT, sizes, then)
 
     def _arrive(self) -> None:
         self._at_memory = True

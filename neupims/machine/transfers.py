@@ -13,6 +13,7 @@ from neupims.events.holds import Holds
 from neupims.events.join import Join
 from neupims.hardware.memory import MemorySpec
 from neupims.isa.counter import RunningCounter
+from neupims.isa.run_source import Parts
 from neupims.isa.work import Records
 from neupims.machine.dram.memory import Memory
 from neupims.machine.ranks import REQUEST
@@ -128,7 +129,7 @@ class Transfers:
         self,
         time: int,
         key: int,
-        runs: Records,
+        runs: Parts,
         port: int,
         sizes: Sizes,
         then: Callable[[], None] | None = None,
@@ -141,8 +142,10 @@ class Transfers:
 
         def arrive() -> None:
             self._arrive()
-            given = runs if self.counter is None else self._relocated(runs, sizes, first, self.counter)
-            self.memory.submit(given, port, first)
+            for number, part in enumerate(runs, 1):
+                listed = part()
+                given = listed if self.counter is None else self._relocated(listed, sizes, first, self.counter)
+                self.memory.submit(given, port, first, len(runs) - number)
             if then is not None:
                 then()
 

@@ -184,3 +184,24 @@ def test_classes_join_again(dram, eager):
     together = commands_of(memory, 60_000) - apart
     assert CHANNELS * apart[0] > apart[1]
     assert CHANNELS * together[0] == together[1]
+
+
+def answers_to(memory, runs, arrays):
+    """What a memory does with reads that come in several arrays."""
+    memory.blocks(np.array([len(runs)]))
+    for number, part in enumerate(np.array_split(runs, arrays), 1):
+        memory.submit(part, 0, 0, arrays - number)
+    return *map(np.ndarray.tolist, memory.advance(20_000)), memory.trace().tolist()
+
+
+@pytest.mark.parametrize("engine", ["reference", "plain", "fast"])
+def test_runs_in_several_arrays_are_as_in_one(dram, engine):
+    world, runs = dram.world("npu-only"), dram.sequential(2500)  # more than a queue has places for at first
+    assert answers_to(world.build(engine), runs, 9) == answers_to(world.build(engine), runs, 1)
+
+
+def test_a_queue_is_lengthened_once_for_what_is_to_follow(dram, monkeypatch):
+    lengthened, lengthen = [], memory_arrays.FastMemory._lengthen
+    monkeypatch.setattr(memory_arrays.FastMemory, "_lengthen", lambda *given: lengthened.append(lengthen(*given)))
+    answers_to(dram.world("npu-only").build("plain"), dram.sequential(20_000), 40)
+    assert len(lengthened) == 1

@@ -11,7 +11,7 @@ import numpy as np
 from neupims.isa.address import AddressMap
 from neupims.isa.hash_order import HashOrder
 address = AddressMap((("row", 8), ("rank", 1), ("group", 1), ("bank", 4), ("column", 4), ("channel", 4)), 64)
-print(HashOrder(address, 1 << 13).runs(0, np.array([999]), np.array([0]), False).tolist())
+print(HashOrder(address, 1 << 13).runs(np.array([0]), np.array([999]), np.array([0]), False).tolist())
 """
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from neupims.isa.address import AddressMap
 from neupims.isa.memory import RUN
+from neupims.isa.run_source import GivenRuns
 from neupims.isa.work import Loads, Records, Stores
 from neupims.lowering.places import Integers
 
@@ -61,7 +62,7 @@ def load_all(address: AddressMap, operands: Sequence[tuple[Pieces, bool]]) -> tu
         np.add.at(size, owner, pieces.sizes)
         early[block] = ahead
         runs.append(address.runs(pieces.starts, pieces.sizes, False, owner))
-    return Loads(_by_block(runs), size, early), blocks
+    return Loads(GivenRuns(_by_block(runs)), size, early), blocks
 
 
 def store_all(address: AddressMap, results: Sequence[Pieces], steps: Integers) -> Stores:

@@ -46,8 +46,11 @@ class Memory(Protocol):
         """Let a block that is not complete have so many parts more (less, if negative) than was registered."""
         ...
 
-    def submit(self, runs: NDArray[Any], port: int, first: int = 0) -> None:
-        """Queue RUNs at port 0 (NPU program) or 1 (PIM program), visible from `now` on; their block 0 is `first`."""
+    def submit(self, runs: NDArray[Any], port: int, first: int = 0, follow: int = 0) -> None:
+        """Queue RUNs at port 0 (NPU program) or 1 (PIM program), visible from `now` on; their block 0 is `first`.
+
+        So many arrays of about their length as `follow` are to come next, for which room may be made now.
+        """
         ...
 
     def submit_pim(self, instructions: NDArray[Any]) -> None:
@@ -106,7 +109,7 @@ class ReferenceMemory:
         """See Memory."""
         self._blocks.left[block] += parts
 
-    def submit(self, runs: NDArray[Any], port: int, first: int = 0) -> None:
+    def submit(self, runs: NDArray[Any], port: int, first: int = 0, follow: int = 0) -> None:
         """See Memory."""
         runs = runs.copy()
         runs["block"] += first

@@ -78,7 +78,8 @@ def place(burst):
 
 
 def runs(start, sizes, wrap=ENDLESS):
-    return HashOrder(ADDRESS, wrap).runs(start, np.array(sizes, np.int64), np.arange(len(sizes)) + 7, False)
+    size = np.array(sizes, np.int64)
+    return HashOrder(ADDRESS, wrap).runs(start + np.cumsum(size) - size, size, np.arange(len(sizes)) + 7, False)
 
 
 def places(runs):

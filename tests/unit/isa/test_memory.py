@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neupims.isa.memory import RUN, bursts_between
+from neupims.isa.memory import bursts_between
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,4 @@ from neupims.isa.memory import RUN, bursts_between
     ],
 )
 def test_bursts_between_edges(bursts: tuple[int, ...], edges: tuple[int, ...], sums: tuple[int, ...]) -> None:
-    runs = np.zeros(len(bursts), RUN)
-    runs["bursts"] = bursts
-    assert bursts_between(runs, np.array(edges, np.int64)).tolist() == list(sums)
+    assert bursts_between(np.array(bursts, np.int32), np.array(edges, np.int64)).tolist() == list(sums)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from neupims.isa.memory import GWRITE, INSTRUCTION, RUN, TILE
+from neupims.isa.run_source import GivenRuns
 from neupims.isa.verify import Bounds, problems, verify
 from neupims.isa.work import STEP, Loads, NpuWork, PimRequest, PimWork, Plan, Records, Stage, Stores
 
@@ -20,7 +21,7 @@ def runs(*blocks: int, write: int = 0) -> Records:
 def gemm() -> NpuWork:
     steps = np.zeros(2, STEP)
     steps["loads"], steps["stream"], steps["frees"] = [1, 2], 8, [128, 100]
-    loads = Loads(runs(0, 1), np.array([128, 100]), np.array([True, False]))
+    loads = Loads(GivenRuns(runs(0, 1)), np.array([128, 100]), np.array([True, False]))
     stores = Stores(runs(0, write=1), np.array([128]), np.array([1], np.int32))
     return NpuWork("gemm", "gemm", "array", steps, loads, stores)
 
@@ -123,7 +124,7 @@ def test_stores(stores: Stores, sentence: str) -> None:
 
 
 def test_an_empty_load_and_a_missing_flag() -> None:
-    loads = Loads(runs(0, 1), np.array([128, 0]), np.array([True]))
+    loads = Loads(GivenRuns(runs(0, 1)), np.array([128, 0]), np.array([True]))
     sentences = found(plan(replace(gemm(), loads=loads)))
     assert "A: gemm: a load is empty" in sentences
     assert "A: gemm: 2 loads have 1 early flags" in sentences

@@ -14,6 +14,7 @@ from neupims.hardware.load import load_system
 from neupims.hardware.system import SystemSpec
 from neupims.isa.commands import Command
 from neupims.isa.memory import GWRITE, INSTRUCTION, RUN, TILE
+from neupims.isa.run_source import GivenRuns
 from neupims.isa.work import STEP, Loads, NpuWork, PimRequest, PimWork, Stores
 from neupims.machine.dram.memory import Counters
 
@@ -46,7 +47,7 @@ class SimpleMemory:
         self.done += [0] * len(parts)
         return first
 
-    def submit(self, runs: NDArray[Any], port: int, first: int = 0) -> None:
+    def submit(self, runs: NDArray[Any], port: int, first: int = 0, follow: int = 0) -> None:
         for run in runs:
             channel, block, write = int(run["channel"]), first + int(run["block"]), bool(run["write"])
             for _ in range(int(run["bursts"])):
@@ -174,7 +175,7 @@ def npu_work() -> Make:
         records["frees"] = size
         for field_name, value in fields.items():
             records[field_name] = value
-        loads = Loads(striped(steps, bursts), np.full(steps, size), np.full(steps, early))
+        loads = Loads(GivenRuns(striped(steps, bursts)), np.full(steps, size), np.full(steps, early))
         stores = Stores()
         if store:
             stores = Stores(

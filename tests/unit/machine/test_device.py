@@ -139,7 +139,7 @@ class Forgetful:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._memory, name)
 
-    def submit(self, runs: Any, port: int, first: int) -> None:
+    def submit(self, runs: Any, port: int, first: int, follow: int) -> None:
         self._memory.submit(runs[runs["write"] == 0], port, first)
 
 

@@ -41,7 +41,7 @@ def test_a_part_leaves_with_the_last_of_its_results(new_memory: Make, system: Ma
     spec: SystemSpec = system()
     core, ends, left = new_core(spec, new_memory()), list[int](), list[tuple[int, int, int]]()
 
-    def send(time: int, key: int, runs: Records, port: int, sizes: tuple[NDArray[Any], ...], then: Any) -> None:
+    def send(time: int, key: int, runs: list[Records], port: int, sizes: tuple[NDArray[Any], ...], then: Any) -> None:
         left.append((time, key, int(sizes[1][0])))
 
     writes = Writes([written(0, 1), written()], core.transfers)

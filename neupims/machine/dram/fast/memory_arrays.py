@@ -70,14 +70,14 @@ class FastMemory:
         """See Memory."""
         self._blocks.add(block, parts)
 
-    def submit(self, runs: NDArray[Any], port: int, first: int = 0) -> None:
+    def submit(self, runs: NDArray[Any], port: int, first: int = 0, follow: int = 0) -> None:
         """Queue RUNs at a port; see Memory."""
         if self._namesakes and not self._fit_names(runs):
             self._give_names_back()
         self._part(runs)
         x, of, done = self._channels, self._classes.of, 0
         while (done := append_runs(x, of, self._queues[port], port, runs, first, done)) < len(runs):
-            self._lengthen(port, runs[done:])
+            self._lengthen(port, runs[done:], follow * len(runs) // len(x))
 
     def submit_pim(self, instructions: NDArray[Any]) -> None:
         """Append INSTRUCTIONs to the PIM programs."""
@@ -89,12 +89,12 @@ class FastMemory:
             self._lengthen(PROGRAM, instructions[done:])
         self._pause = JOIN_EVERY
 
-    def _lengthen(self, which: int, records: NDArray[Any]) -> None:
-        """Make some queues so long that two thirds of them hold what waits and `records`."""
+    def _lengthen(self, which: int, records: NDArray[Any], each: int = 0) -> None:
+        """Make some queues so long that two thirds of them hold what waits, `records`, and so many for each channel."""
         first, x, queues, (head, end) = self._first, self._channels, self._queues[which], ENDS[which]
         waiting = x[first, end] - x[first, head]
         more = np.bincount(records["channel"], minlength=len(x))[first]
-        need, places = int((waiting + more).max()) * 3 // 2, queues.shape[1]
+        need, places = (int((waiting + more).max()) + each) * 3 // 2, queues.shape[1]
         longer = np.zeros((len(x), -(-need // places) * places, queues.shape[2]), queues.dtype)
         for channel, here, last in zip(first.tolist(), x[first, head].tolist(), x[first, end].tolist(), strict=True):
             longer[channel, : last - here] = queues[channel, here:last]
