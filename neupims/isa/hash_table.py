@@ -8,9 +8,13 @@ from numpy.typing import NDArray
 from neupims.jit import Array, Ints, Narrow, compiled, inlined, lowest_bit, pointer
 
 INFO_BITS = 5
+FURTHER = (1 << INFO_BITS) - 1
+"""Bits of a hash that order entries of one home place."""
 LEAST_PLACES = 8
 FULL = 255
 """Largest info byte."""
+NEAR = (FULL >> INFO_BITS) - 2
+"""Places by which an entry may be away from its home place before a table drops a bit."""
 
 FIRST_FACTOR = np.uint64(0xFF51AFD7ED558CCD)
 """Of the finalizer of MurmurHash3."""
@@ -57,7 +61,8 @@ def list_runs(
                 bursts[n], hashes[n] = burst, _mixed(_linear(burst, layout[2], layout[3]) * size)
                 n += 1
             start = until
-        _fill(info, entry, state, listed, hashes, n)
+        if not _sort(info, entry, listed, hashes, n):
+            _fill(info, entry, state, listed, hashes, n)
         for place in range(n):
             _split(bursts[listed[place]], fields, runs[done + place])
             runs[done + place]["block"], runs[done + place]["write"] = blocks[i], write
@@ -104,6 +109,46 @@ def _split(burst: int, fields: Array, run: Any) -> None:
 
 
 @inlined
+def _home(value: int, size: int) -> int:
+    """The place at which an entry would be if there were no others."""
+    return (value >> INFO_BITS) & (size - 1)
+
+
+@inlined
+def _sort(start_of: Ints, key: Ints, out: Ints, hashes: Ints, count: int) -> bool:
+    """Write to `out` in which order `count` entries are listed, unless one would be far from its home place.
+
+    If none is, they stand by home place, then by further bits, highest first, then as they came.
+    """
+    size = LEAST_PLACES
+    while count > size * 8 // 10:
+        size *= 2
+    for home in range(size + 1):
+        start_of[home] = 0
+    for i in range(count):
+        start_of[_home(hashes[i], size) + 1] += 1
+    place = 0
+    for home in range(size):
+        behind = max(place, home) + start_of[home + 1]
+        if behind > home + NEAR + 1:
+            return False
+        place = max(place, behind)
+        start_of[home + 1] += start_of[home]
+    for i in range(count):
+        home = _home(hashes[i], size)
+        place = start_of[home]
+        start_of[home] = place + 1
+        out[place], key[place] = i, home << INFO_BITS | FURTHER - (hashes[i] & FURTHER)
+    for i in range(1, count):
+        place, entry, own = i, out[i], key[i]
+        while place and key[place - 1] > own:
+            out[place], key[place] = out[place - 1], key[place - 1]
+            place -= 1
+        out[place], key[place] = entry, own
+    return True
+
+
+@inlined
 def _fill(info: Ints, entry: Ints, state: Ints, out: Ints, hashes: Ints, count: int) -> None:
     """Put in the entries 0 to `count` - 1, and write to `out` in which order they are listed."""
     _clear(info, state, LEAST_PLACES)
@@ -138,8 +183,8 @@ def _put(info: Ints, entry: Ints, state: Ints, new: int, value: int) -> None:
     """Put in an entry behind those with an info byte that is not less; what is in its place moves up."""
     if state[FAR]:
         _drop_bit(info, state)
-    step, place = state[STEP], (value >> INFO_BITS) & (state[SIZE] - 1)
-    byte = step + ((value & ((1 << INFO_BITS) - 1)) >> state[DROPPED])
+    step, place = state[STEP], _home(value, state[SIZE])
+    byte = step + ((value & FURTHER) >> state[DROPPED])
     while byte <= info[place]:
         place, byte = place + 1, byte + step
     while True:

@@ -51,6 +51,8 @@ def known_ahead(memory: MemorySpec) -> Ahead:
 
 def _bursts(runs: Records, blocks: Ints) -> Ints:
     """Bursts of each of several blocks, of which `runs` has some each and in this order."""
+    if len(blocks) == 1:
+        return runs["bursts"].sum(keepdims=True)
     return np.add.reduceat(runs["bursts"], np.searchsorted(runs["block"], blocks))
 
 

@@ -51,17 +51,13 @@ class Blocks:
         """The last cycle in which a part was complete."""
         return int(self.table[at.B_LEFT + self._size + block])
 
-    @property
-    def any_finished(self) -> bool:
-        """Whether a block has become complete since the last look."""
-        return bool(self.table[at.B_FINISHED])
-
     def take(self) -> tuple[Array, Array]:
         """The blocks that have become complete since the last look, and when."""
-        count, start = int(self.table[at.B_FINISHED]), at.B_LEFT + 2 * self._size
-        ids = self.table[start : start + count].copy()
-        self.table[at.B_FINISHED] = 0
-        return ids, self.table[at.B_LEFT + self._size + ids]
+        table, size = self.table, int(self.table[at.B_N])
+        start = at.B_LEFT + 2 * size
+        ids = table[start : start + int(table[at.B_FINISHED])].copy()
+        table[at.B_FINISHED] = 0
+        return ids, table[at.B_LEFT + size + ids]
 
     @property
     def _size(self) -> int:

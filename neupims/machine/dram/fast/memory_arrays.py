@@ -104,9 +104,10 @@ class FastMemory:
 
     def advance(self, until: int, step: int = 0) -> tuple[Array, Array]:
         """See Memory."""
-        while self.now < until and (step == 0 or not self._blocks.any_finished):
+        blocks = self._blocks
+        while self.now < until and (step == 0 or not blocks.table[at.B_FINISHED]):
             self._run(min(until, self.now + WINDOW), step)
-        return by_time(*self._blocks.take()) if self._blocks.any_finished else (NOTHING, NOTHING)
+        return by_time(*blocks.take()) if blocks.table[at.B_FINISHED] else (NOTHING, NOTHING)
 
     def _run(self, until: int, step: int) -> None:
         if self.now >= self._next_join and not self._plain:
