@@ -32,6 +32,10 @@ def test_ratios_are_to_the_same_work(row):
     }
 
 
+def test_times_are_scaled_by_the_loop(row):
+    assert row.scaled_s == 2 * 1.03 / 0.5
+
+
 def test_a_row_has_the_keys_of_the_contract(row):
     contract = {"case", "cpu_s", "wall_s", "peak_mb", "commands", "ratio_to_plain", "ratio_to_reference"}
     assert row.to_json().keys() >= contract
@@ -39,7 +43,7 @@ def test_a_row_has_the_keys_of_the_contract(row):
 
 def test_a_line_says_what_was_measured(row):
     line = next(line for line in case_lines([row]) if line.startswith("| `layer`"))
-    assert line == "| `layer` | 2.00 | 0.06, 0.3 | 400 | 25% | 200 | 3.0 x | 40 x | 200 |"
+    assert line == "| `layer` | 2.00 | 4.12 | 0.06, 0.3 | 400 | 25% | 200 | 3.0 x | 40 x | 200 |"
 
 
 def test_works_run_on_every_engine_and_do_the_same():
