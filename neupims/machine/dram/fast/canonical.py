@@ -22,6 +22,19 @@ def has_pim_work(x: Array) -> bool:
 
 
 @compiled
+def write_sign(constants: Array, channel: Array, out: Array) -> int:
+    """Write what is likely to differ if anything in a canonical state does; returns its length."""
+    k, x, to = pointer(constants), pointer(channel), pointer(out)
+    to[0], to[1], to[2] = x[at.S_POINTER], x[at.S_READS], x[at.S_WRITES]
+    to[3], to[4] = x[at.S_RUN_N0] - x[at.S_RUN_HEAD0], x[at.S_RUN_N1] - x[at.S_RUN_HEAD1]
+    end = 5
+    for bank in range(k[at.P_BANKS]):
+        to[end] = x[k[at.O_QUEUE_N] + bank] << 1 | int(x[k[at.O_MEMORY_ROW] + bank] != at.CLOSED)
+        end += 1
+    return end
+
+
+@compiled
 def write_state(constants: Array, channel: Array, names: Array, out: Array) -> int:
     """Write the canonical state of a channel without PIM work to `out`; returns its length.
 

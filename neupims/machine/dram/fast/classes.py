@@ -4,7 +4,6 @@ A class is named by its first channel. Classes part when their channels are give
 their states agree in all that matters.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -23,8 +22,8 @@ class Classes:
 
     def __init__(self, channels: int, alone: bool) -> None:
         self.of: Array = np.arange(channels) if alone else np.zeros(channels, np.int64)
-        self._several = [] if alone or channels == 1 else [0]
-        """Classes of more than one channel."""
+        self._several: list[int] | None = None
+        """Classes of more than one channel, once they have been looked for."""
         self._ends, self._next = np.empty((2, channels), np.int64), np.empty(0, np.int64)
         """Room for `given_alike`."""
 
@@ -39,9 +38,13 @@ class Classes:
         return np.unique(self.of, return_counts=True)[1]
 
     @property
-    def alone(self) -> bool:
-        """Whether each channel stands for itself."""
-        return not self._several
+    def several(self) -> list[int]:
+        """Classes of more than one channel."""
+        several = self._several
+        if several is None:
+            first, sizes = np.unique(self.of, return_counts=True)
+            several = self._several = first[sizes > 1].tolist()
+        return several
 
     def members(self, first: int) -> Array:
         """The channels of a class."""
@@ -50,20 +53,18 @@ class Classes:
     def join(self, first: int, second: int) -> None:
         """Let the channels of a class belong to another one, whose first channel comes before."""
         self.of[self.of == second] = first
-        self._note_several()
+        self._several = None
 
     def part(self, records: Records) -> list[tuple[int, int]]:
         """Part the classes of which not all channels are given the same; the old and the new first of each part.
 
         `records` are RUNs or INSTRUCTIONs.
         """
-        if self.alone:
-            return []
-        if self.gives_alike(records):
+        if not self.several or self.gives_alike(records):
             return []
         records, parted = np.ascontiguousarray(records), list[tuple[int, int]]()
         content = _content(records)
-        for first in self._several:
+        for first in self.several:
             firsts = [first]
             for channel in self.members(first)[1:].tolist():
                 for other in firsts:
@@ -74,7 +75,7 @@ class Classes:
                     self.of[channel] = channel
                     firsts.append(channel)
                     parted.append((first, channel))
-        self._note_several()
+        self._several = None
         return parted
 
     def gives_alike(self, records: Records) -> bool:
@@ -88,11 +89,7 @@ class Classes:
         """Let channels belong to classes of their own: first and members of each."""
         for first, members in parts:
             self.of[members] = first
-        self._note_several()
-
-    def _note_several(self) -> None:
-        first, sizes = np.unique(self.of, return_counts=True)
-        self._several = first[sizes > 1].tolist()
+        self._several = None
 
 
 def _content(records: Records) -> Records:
@@ -132,11 +129,3 @@ def given_same(channel: int, other: int, content: Records, ends: Array, followin
                 return False
         own, its = following[own], following[its]
     return own == its
-
-
-def groups_of(keyed: Iterable[tuple[int, bytes]]) -> dict[bytes, list[int]]:
-    """Channels by key."""
-    groups: dict[bytes, list[int]] = {}
-    for channel, key in keyed:
-        groups.setdefault(key, []).append(channel)
-    return groups

@@ -1,18 +1,20 @@
 """Which channels are in the same state, up to the names of rows and blocks."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from neupims.jit import Array, Narrow
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.canonical import RUN_PARTS, has_pim_work, write_runs, write_state
-from neupims.machine.dram.fast.classes import groups_of
+from neupims.machine.dram.fast.canonical import RUN_PARTS, has_pim_work, write_runs, write_sign, write_state
 from neupims.machine.dram.fast.names import Names, NameTable
 from neupims.machine.dram.fast.rename import rename
 
-WAITING = (at.S_QUEUED, at.S_READS, at.S_WRITES, at.S_MERGED, at.S_RET, at.S_ACK, at.S_BACKLOG)
+PORTS = ((at.S_RUN_HEAD0, at.S_RUN_N0), (at.S_RUN_HEAD1, at.S_RUN_N1))
+"""Where in the state of a channel the first run of each port is, and the end."""
+UNDER_WAY = [at.S_QUEUED, at.S_READS, at.S_WRITES, at.S_MERGED, at.S_RET, at.S_ACK, at.S_BACKLOG]
+Item = TypeVar("Item")
 
 
 class Named(NamedTuple):
@@ -38,14 +40,16 @@ class Likeness:
     def groups(self, channels: Iterable[int]) -> Iterator[list[Named]]:
         """Those channels of which several are in the same state, the lowest first; others are left out."""
         idle = (channel for channel in channels if not has_pim_work(self._channels[channel]))
-        for group in groups_of((channel, self._sign(channel)) for channel in idle).values():
-            if len(group) > 1:
-                for alike in groups_of((channel, self._written(channel)) for channel in group).values():
-                    yield from self._same_runs(alike)
+        for group in _grouped((self._sign(channel), channel) for channel in idle):
+            for alike in _grouped((self._written(channel), self._named(channel)) for channel in group):
+                yield from self._same_runs(alike) if self._waiting(group[0]) else [alike]
 
     def named(self, channel: int) -> Named:
         """The names in the state of a channel."""
         self._number(channel, compare=False)
+        return self._named(channel)
+
+    def _named(self, channel: int) -> Named:
         return Named(channel, self._table.names(), self._table.parts())
 
     def rename(self, channel: int, before: Names, to: Names) -> None:
@@ -53,38 +57,47 @@ class Likeness:
         x, (npu, side) = self._channels[channel], (queues[channel] for queues in self._queues[:2])
         rename(self._k, x, npu, side, self._table.load(before).numbers, (to.rows, to.columns, to.blocks))
 
-    def _same_runs(self, alike: list[int]) -> Iterator[list[Named]]:
+    def _same_runs(self, alike: list[Named]) -> Iterator[list[Named]]:
         """Of channels whose states agree those for which the same waits at the ports."""
-        while len(alike) > 1:
-            group, others = [self.named(alike[0])], list[int]()
-            for channel in alike[1:]:
+        channels = [each.channel for each in alike]
+        while len(channels) > 1:
+            group, others = [self.named(channels[0])], list[int]()
+            for channel in channels[1:]:
                 if self._number(channel, compare=True):
-                    group.append(Named(channel, self._table.names(), group[0].parts))
+                    group.append(self._named(channel))
                 else:
                     others.append(channel)
             if len(group) > 1:
                 yield group
-            alike = others
+            channels = others
 
     def _sign(self, channel: int) -> bytes:
         """What is likely to differ if anything does."""
-        x, k, banks = self._channels[channel], self._k, int(self._k[at.P_BANKS])
-        is_open = x[k[at.O_MEMORY_ROW] : k[at.O_MEMORY_ROW] + banks] != at.CLOSED
-        queued = x[k[at.O_QUEUE_N] : k[at.O_QUEUE_N] + banks]
-        waiting = x[at.S_RUN_N0] - x[at.S_RUN_HEAD0], x[at.S_RUN_N1] - x[at.S_RUN_HEAD1]
-        return np.concatenate((is_open, queued, x[[at.S_POINTER, at.S_READS, at.S_WRITES]], waiting)).tobytes()
+        return self._state[: write_sign(self._k, self._channels[channel], self._state)].tobytes()
 
     def _written(self, channel: int) -> bytes:
         """The canonical state, without the runs that wait."""
-        x = self._channels[channel]
-        runs = int(x[at.S_RUN_N0] - x[at.S_RUN_HEAD0] + x[at.S_RUN_N1] - x[at.S_RUN_HEAD1])
-        self._table.reserve(int(x[list(WAITING)].sum()) + 2 * int(self._k[at.P_BANKS]) + runs)
+        x, runs = self._channels[channel], self._waiting(channel)
+        self._table.reserve(sum(int(x[place]) for place in UNDER_WAY) + 2 * int(self._k[at.P_BANKS]) + runs)
         if len(self._runs) < RUN_PARTS * (runs + 2):
             self._runs = np.empty(2 * RUN_PARTS * (runs + 2), np.int64)
         return self._state[: write_state(self._k, x, self._table.numbers, self._state)].tobytes()
+
+    def _waiting(self, channel: int) -> int:
+        """Runs that wait at the ports."""
+        x = self._channels[channel]
+        return int(sum(x[end] - x[head] for head, end in PORTS))
 
     def _number(self, channel: int, compare: bool) -> bool:
         """Number all names; whether the runs that wait are those written before, if they are to be compared."""
         self._written(channel)
         npu, side = (queues[channel] for queues in self._queues[:2])
         return bool(write_runs(self._channels[channel], npu, side, self._table.numbers, self._runs, compare))
+
+
+def _grouped(keyed: Iterable[tuple[bytes, Item]]) -> Iterator[list[Item]]:
+    """Items of which several have the same key."""
+    groups: dict[bytes, list[Item]] = {}
+    for key, item in keyed:
+        groups.setdefault(key, []).append(item)
+    return (group for group in groups.values() if len(group) > 1)

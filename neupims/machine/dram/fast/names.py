@@ -21,7 +21,7 @@ ROW_OF, COLUMN_OF, BLOCK_OF, PARTS_OF, LISTS = range(5)
 """Lists by number: key and first column of a row; id of a block, and its parts to come."""
 KEY, NUMBER, SINCE, ENTRY = range(4)
 """Of an entry of the hash table."""
-COLUMN_BITS = 18
+ROW_BITS, COLUMN_BITS = 32, 18
 ANY_COLUMN = -1
 """No address of that row has been met."""
 
@@ -30,8 +30,8 @@ ANY_COLUMN = -1
 class Names:
     """What the numbers of rows [n], with their banks and first columns, and of blocks [m] stand for."""
 
-    banks: Narrow
-    rows: Narrow
+    keys: Array
+    """Of rows and their banks, see `_row_key`."""
     columns: Narrow
     blocks: Narrow
 
@@ -39,8 +39,18 @@ class Names:
         return isinstance(other, Names) and all(map(np.array_equal, self._lists, other._lists))
 
     @property
-    def _lists(self) -> tuple[Narrow, ...]:
-        return self.banks, self.rows, self.columns, self.blocks
+    def banks(self) -> Array:
+        """The bank of each row."""
+        return self.keys >> ROW_BITS + 1
+
+    @property
+    def rows(self) -> Array:
+        """The rows."""
+        return self.keys >> 1 & (1 << ROW_BITS) - 1
+
+    @property
+    def _lists(self) -> tuple[Array | Narrow, ...]:
+        return self.keys, self.columns, self.blocks
 
 
 class NameTable:
@@ -59,9 +69,8 @@ class NameTable:
 
     def names(self) -> Names:
         """Those that have been numbered."""
-        keys, columns = self._list(ROW_OF, ROWS), self._list(COLUMN_OF, ROWS)
-        lists = keys >> 33, keys >> 1 & 0xFFFFFFFF, columns, self._list(BLOCK_OF, BLOCKS)
-        return Names(*(each.astype(np.int32) for each in lists))
+        keys, columns, blocks = self._list(ROW_OF, ROWS), self._list(COLUMN_OF, ROWS), self._list(BLOCK_OF, BLOCKS)
+        return Names(keys.copy(), columns.astype(np.int32), blocks.astype(np.int32))
 
     def parts(self) -> Array:
         """Parts to come of each block that has been numbered."""
@@ -69,8 +78,8 @@ class NameTable:
 
     def load(self, names: Names) -> Self:
         """Number names as they have been numbered."""
-        self.reserve(max(len(names.rows), len(names.blocks)))
-        number_again(self.numbers, names.banks, names.rows, names.columns, names.blocks)
+        self.reserve(max(len(names.keys), len(names.blocks)))
+        number_again(self.numbers, names.keys, names.columns, names.blocks)
         return self
 
     def _list(self, which: int, count: int) -> Array:
@@ -105,7 +114,7 @@ def _number_of(m: Ints, key: int, count: int) -> int:
 
 @inlined
 def _row_key(bank: int, row: int) -> int:
-    return bank << 33 | row << 1
+    return bank << ROW_BITS + 1 | row << 1
 
 
 @inlined
@@ -125,10 +134,15 @@ def row_number(m: Ints, bank: int, row: int) -> int:
     """The number of a row of a bank; of none, CLOSED."""
     if row == at.CLOSED:
         return row
+    return _key_number(m, _row_key(bank, row))
+
+
+@inlined
+def _key_number(m: Ints, key: int) -> int:
     before = m[ROWS]
-    number = _number_of(m, _row_key(bank, row), ROWS)
+    number = _number_of(m, key, ROWS)
     if number == before:
-        m[HEADER + ROW_OF * m[CAPACITY] + number] = _row_key(bank, row)
+        m[HEADER + ROW_OF * m[CAPACITY] + number] = key
         m[HEADER + COLUMN_OF * m[CAPACITY] + number] = ANY_COLUMN
     return number
 
@@ -158,12 +172,12 @@ def block_number(m: Ints, block: int, parts: int) -> int:
 
 
 @compiled
-def number_again(numbers: Array, banks: Narrow, rows: Narrow, columns: Narrow, blocks: Narrow) -> None:
+def number_again(numbers: Array, keys: Array, columns: Narrow, blocks: Narrow) -> None:
     """Number names as lists of them say."""
     m = pointer(numbers)
     begin(m)
-    for i in range(len(rows)):
-        number = row_number(m, int(banks[i]), int(rows[i]))
+    for i in range(len(keys)):
+        number = _key_number(m, keys[i])
         m[HEADER + COLUMN_OF * m[CAPACITY] + number] = columns[i]
     for i in range(len(blocks)):
         block_number(m, int(blocks[i]), 0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from neupims.jit import Array, Narrow
+from neupims.jit import Array
 from neupims.machine.dram.fast.blocks import Blocks
 from neupims.machine.dram.fast.likeness import Named
 from neupims.machine.dram.fast.names import Names
@@ -24,9 +24,9 @@ class Namesakes:
         own = self.names[0]
         self.stand_ins = range(stand_in, stand_in + len(own.blocks))
         blocks = np.arange(stand_in, self.stand_ins.stop, dtype=np.int32)
-        self.of_all = Names(own.banks, own.rows, own.columns, blocks)
+        self.of_all = Names(own.keys, own.columns, blocks)
         """Names in the state of the channel that is run."""
-        others = [(each.rows != own.rows) | (each.columns != own.columns) for each in self.names]
+        others = [(each.keys != own.keys) | (each.columns != own.columns) for each in self.names]
         changed = np.any(others, axis=0)
         rows = np.concatenate([each.rows[changed] for each in self.names])
         self._rows = range(int(rows.min()), int(rows.max()) + 1) if len(rows) else range(0)
@@ -36,7 +36,7 @@ class Namesakes:
         """The channel that is run."""
         return self.firsts[0]
 
-    def own(self, rows: Array | Narrow) -> bool:
+    def own(self, rows: Array) -> bool:
         """Whether one of `rows` may be another one in another channel."""
         return bool(((rows >= self._rows.start) & (rows < self._rows.stop)).any())
 

@@ -6,7 +6,7 @@ from neupims.machine.dram.fast.duplicates import filtered, wanted
 from neupims.machine.dram.fast.lines import following, ring, transaction_at
 from neupims.machine.dram.fast.names import first_column, known_block, known_row
 
-Lists = tuple[Narrow, Narrow, Narrow]
+Lists = tuple[Array, Narrow, Narrow]
 """Rows, first columns and blocks, by number."""
 
 
