@@ -159,6 +159,8 @@ class ReferenceMemory:
 
 def by_time(ids: Ints, cycles: Ints) -> tuple[Ints, Ints]:
     """Both sorted by cycle, then id."""
+    if len(ids) == 1:
+        return ids, cycles
     order = np.lexsort((ids, cycles))
     return ids[order], cycles[order]
 

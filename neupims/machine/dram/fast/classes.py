@@ -16,14 +16,18 @@ Records = NDArray[Any]
 WIDTH = 4
 """Bytes of a record that say its channel, the first of all."""
 
+FEW = 64
+"""Records for which it pays to see first whether they concern a class of several channels."""
+
 
 class Classes:
     """Which channel stands for which. `of` [channel] is the first channel of the class; it is never greater."""
 
     def __init__(self, channels: int, alone: bool) -> None:
         self.of: Array = np.arange(channels) if alone else np.zeros(channels, np.int64)
-        self._several: list[int] | None = None
-        """Classes of more than one channel, once they have been looked for."""
+        self._known = False
+        self._shared: NDArray[np.bool_] | None = None
+        """If known: which channels are of a class of several; None if none is."""
         self._ends, self._next = np.empty((2, channels), np.int64), np.empty(0, np.int64)
         """Room for `given_alike`."""
 
@@ -38,13 +42,12 @@ class Classes:
         return np.unique(self.of, return_counts=True)[1]
 
     @property
-    def several(self) -> list[int]:
-        """Classes of more than one channel."""
-        several = self._several
-        if several is None:
-            first, sizes = np.unique(self.of, return_counts=True)
-            several = self._several = first[sizes > 1].tolist()
-        return several
+    def shared(self) -> NDArray[np.bool_] | None:
+        """Which channels are of a class of several; None if none is."""
+        if not self._known:
+            mask = np.bincount(self.of, minlength=len(self.of))[self.of] > 1
+            self._known, self._shared = True, mask if mask.any() else None
+        return self._shared
 
     def members(self, first: int) -> Array:
         """The channels of a class."""
@@ -53,18 +56,19 @@ class Classes:
     def join(self, first: int, second: int) -> None:
         """Let the channels of a class belong to another one, whose first channel comes before."""
         self.of[self.of == second] = first
-        self._several = None
+        self._known = False
 
     def part(self, records: Records) -> list[tuple[int, int]]:
         """Part the classes of which not all channels are given the same; the old and the new first of each part.
 
         `records` are RUNs or INSTRUCTIONs.
         """
-        if not self.several or self.gives_alike(records):
+        shared = self.shared
+        if shared is None or (len(records) < FEW and not shared[records["channel"]].any()) or self.gives_alike(records):
             return []
         records, parted = np.ascontiguousarray(records), list[tuple[int, int]]()
         content = _content(records)
-        for first in self.several:
+        for first in np.unique(self.of[shared]).tolist():
             firsts = [first]
             for channel in self.members(first)[1:].tolist():
                 for other in firsts:
@@ -75,7 +79,7 @@ class Classes:
                     self.of[channel] = channel
                     firsts.append(channel)
                     parted.append((first, channel))
-        self._several = None
+        self._known = False
         return parted
 
     def gives_alike(self, records: Records) -> bool:
@@ -89,7 +93,7 @@ class Classes:
         """Let channels belong to classes of their own: first and members of each."""
         for first, members in parts:
             self.of[members] = first
-        self._several = None
+        self._known = False
 
 
 def _content(records: Records) -> Records:

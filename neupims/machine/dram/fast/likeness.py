@@ -7,7 +7,7 @@ import numpy as np
 
 from neupims.jit import Array, Narrow
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.canonical import RUN_PARTS, has_pim_work, write_runs, write_sign, write_state
+from neupims.machine.dram.fast.canonical import RUN_PARTS, write_runs, write_sign, write_state
 from neupims.machine.dram.fast.names import Names, NameTable
 from neupims.machine.dram.fast.rename import rename
 
@@ -39,8 +39,7 @@ class Likeness:
 
     def groups(self, channels: Iterable[int]) -> Iterator[list[Named]]:
         """Those channels of which several are in the same state, the lowest first; others are left out."""
-        idle = (channel for channel in channels if not has_pim_work(self._channels[channel]))
-        for group in _grouped((self._sign(channel), channel) for channel in idle):
+        for group in _grouped((self._sign(channel), channel) for channel in channels):
             for alike in _grouped((self._written(channel), self._named(channel)) for channel in group):
                 yield from self._same_runs(alike) if self._waiting(group[0]) else [alike]
 

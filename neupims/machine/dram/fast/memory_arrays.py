@@ -12,6 +12,7 @@ from neupims.jit import Array, Narrow
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.blocks import Blocks
 from neupims.machine.dram.fast.build import build_channels, build_constants
+from neupims.machine.dram.fast.canonical import has_pim_work
 from neupims.machine.dram.fast.channel import advance
 from neupims.machine.dram.fast.classes import Classes
 from neupims.machine.dram.fast.likeness import Likeness, Named
@@ -56,6 +57,8 @@ class FastMemory:
         self._more = np.zeros((count, len(COUNTED)), np.int64)
         """What each channel has counted more than the one that stands for it."""
         self._next_join, self._pause = JOIN_EVERY, JOIN_EVERY
+        self._compared: list[int] = []
+        """Channels whose states were compared last."""
         self.now = 0
         """Cycles run."""
         self._simulated = self._begun = 0
@@ -146,15 +149,18 @@ class FastMemory:
             queues[new, x[head] : x[end]] = queues[old, x[head] : x[end]]
 
     def _join(self) -> None:
-        """Join the classes whose states agree; the longer none does, the more rarely it is tried."""
+        """Join the classes whose states agree; the longer the same ones do not, the more rarely it is tried."""
         self._namesakes = [each for each in self._namesakes if self._in_use(each)]
         kept = {each.first for each in self._namesakes}
-        groups = list(self._likeness.groups(channel for channel in self._first.tolist() if channel not in kept))
+        idle = [c for c in self._first.tolist() if c not in kept and not has_pim_work(self._channels[c])]
+        groups = list(self._likeness.groups(idle))
         for group in groups:
             self._join_all(group)
         if groups:
             self._regroup()
-        self._pause = JOIN_EVERY if groups else min(2 * self._pause, JOIN_PATIENCE * JOIN_EVERY)
+        again = bool(idle) and not groups and idle == self._compared
+        self._pause = min(2 * self._pause, JOIN_PATIENCE * JOIN_EVERY) if again else JOIN_EVERY
+        self._compared = idle
         self._next_join = self.now + self._pause
 
     def _join_all(self, group: list[Named]) -> None:
