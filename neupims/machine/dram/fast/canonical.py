@@ -208,11 +208,10 @@ def _runs(queue: Narrow, head: int, last: int, done: int, m: Ints, out: Ints, en
     end += RUN_PARTS
     for place in range(head, last):
         run = queue[place]
-        bank, bursts = int(run[at.R_BANK]), int(run[at.R_BURSTS])
+        bank, what = int(run[at.R_BANK]), int(run[at.R_WHAT])
         address = address_number(m, bank, int(run[at.R_ROW]) << 16 | int(run[at.R_COLUMN]))
-        block = block_number(m, int(run[at.R_BLOCK]), bursts - (done if place == head else 0))
-        what = bursts << 34 | int(run[at.R_FEEDS]) << 33 | int(run[at.R_WRITE]) << 32 | block + 1
-        if not _tell(out, end, address << 10 | bank, what, compare):
+        block = block_number(m, int(run[at.R_BLOCK]), (what >> 2) - (done if place == head else 0))
+        if not _tell(out, end, address << 10 | bank, what << 32 | block + 1, compare):
             return at.NONE
         end += RUN_PARTS
     return end

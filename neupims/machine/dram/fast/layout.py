@@ -252,10 +252,10 @@ When so many are under way a program waits to enter; the interpreter's link has 
 BOTH = 3
 
 # A port's run and a PIM instruction, as isa.RUN and isa.INSTRUCTION without the channel, and their
-# tickets: the turns in which they came.
-R_BANK, R_ROW, R_COLUMN, R_BURSTS, R_WRITE, R_FEEDS, R_BLOCK, R_TICKET = range(8)
+# tickets: the turns in which they came. R_WHAT: bursts << 2 | feeds_pim << 1 | write.
+R_BANK, R_ROW, R_COLUMN, R_WHAT, R_BLOCK, R_TICKET = range(6)
 I_KIND, I_BANK, I_ROW, I_GROUPS, I_MACS, I_BLOCK, I_GATE, I_HEADER, I_TICKET = range(9)
-RUN_FIELDS, INSTRUCTION_FIELDS = 8, 9
+RUN_FIELDS, INSTRUCTION_FIELDS = 6, 9
 
 # A traced command, in the order of isa.TRACE without the channel.
 TRACED = 5

@@ -28,7 +28,7 @@ def append_runs(channels: Array, of: Array, queues: Narrow, port: int, runs: Rec
             return i
         entry = queue[place]
         entry[at.R_BANK], entry[at.R_ROW], entry[at.R_COLUMN] = run["bank"], run["row"], run["column"]
-        entry[at.R_BURSTS], entry[at.R_WRITE], entry[at.R_FEEDS] = run["bursts"], run["write"], run["feeds_pim"]
+        entry[at.R_WHAT] = run["bursts"] << 2 | run["feeds_pim"] << 1 | run["write"]
         entry[at.R_BLOCK], entry[at.R_TICKET] = first + run["block"], x[at.S_TICKETS]
         x[at.S_TICKETS] += 1
         x[at.S_UNSENT0 + port] += run["bursts"]

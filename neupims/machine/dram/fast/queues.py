@@ -73,11 +73,12 @@ def _take(k: Ints, x: Ints, b: Ints, runs: Ints, port: int) -> bool:
     if k[at.P_TRACK_RETURNS] and x[at.S_READS_OUT] + x[at.S_RET] + x[at.S_ACK] >= k[at.P_OUTSTANDING]:
         return False
     head = x[at.S_RUN_HEAD0 + port] * at.RUN_FIELDS
-    write = runs[head + at.R_WRITE]
+    what = runs[head + at.R_WHAT]
+    write, feeds = what & 1, what >> 1 & 1
     kept_for_pim = k[at.P_BLOCKED] * k[at.P_ORDERED]
     if (x[at.S_WRITES] >= k[at.P_WRITE_BUFFER]) if write else (x[at.S_READS] >= k[at.P_READ_QUEUE] - kept_for_pim):
         return False
-    bank, feeds, block = runs[head + at.R_BANK], runs[head + at.R_FEEDS], runs[head + at.R_BLOCK]
+    bank, block = runs[head + at.R_BANK], runs[head + at.R_BLOCK]
     address = (runs[head + at.R_ROW] << 16) | (runs[head + at.R_COLUMN] + x[at.S_RUN_DONE0 + port])
     if write:
         if not merges_write(k, x, bank, address, feeds):
@@ -93,7 +94,7 @@ def _take(k: Ints, x: Ints, b: Ints, runs: Ints, port: int) -> bool:
             x[filtered(k, bank, address)] += 1
         x[at.S_READS_OUT] += 1
     x[at.S_RUN_DONE0 + port] += 1
-    if x[at.S_RUN_DONE0 + port] == runs[head + at.R_BURSTS]:
+    if x[at.S_RUN_DONE0 + port] == what >> 2:
         x[at.S_RUN_HEAD0 + port] += 1
         x[at.S_RUN_DONE0 + port] = 0
     return True
