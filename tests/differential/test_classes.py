@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from neupims.isa.memory import INSTRUCTION
+from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast import memory_arrays
 
 CHANNELS = 4
@@ -169,6 +170,32 @@ def test_channels_that_differ_by_names_are_run_once(dram, eager, system, how, wh
             run_once = memory.simulated() / memory.counters().commands.sum()
     assert results[0] == results[1]
     assert run_once < share
+
+
+def test_channels_that_get_their_names_back_count_as_if_they_had_never_lost_them(dram, eager):
+    """The tables by which the engine knows that there is nothing to compare."""
+    runs = np.concatenate([scattered(dram, channel, 5) for channel in range(CHANNELS)])
+    runs["feeds_pim"] = runs["write"]
+    tallies = []
+    for engine in ("fast", "plain"):
+        memory = dram.world("neupims").organization(channels=CHANNELS).build(engine)
+        memory.blocks(np.bincount(runs["block"]) + 1)
+        memory.submit(runs, 0)
+        for cut in (100, 200, 700):
+            memory.advance(cut)
+        assert bool(memory._namesakes) == (engine == "fast")
+        disturb(dram, memory, runs, "channel")
+        k, x = memory._k, memory._channels
+        sizes = {
+            at.O_OPEN_ROWS: at.OPEN_ROWS,
+            at.O_WANTED: at.WANTED,
+            at.O_FILTER: at.FILTER,
+            at.O_FED_ROWS: at.FED_ROWS,
+        }
+        tallies.append([x[:, k[place] : k[place] + size] for place, size in sizes.items()])
+    for own, expected in zip(*tallies, strict=True):
+        assert expected.any()
+        assert np.array_equal(own, expected)
 
 
 def test_classes_join_again(dram, eager):
