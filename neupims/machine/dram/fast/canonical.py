@@ -16,9 +16,13 @@ RUN_PARTS = 2
 
 @compiled
 def has_pim_work(x: Array) -> bool:
-    """Whether a channel has PIM instructions, transactions or commands, or is in the middle of one."""
+    """Whether a channel has PIM instructions, transactions or commands, or is in the middle of one.
+
+    As published, a tile's row stays reserved in all banks when the tile has ended; which row that is does matter.
+    """
     queued = x[at.S_PROG_N] - x[at.S_PROG_HEAD] + x[at.S_PIM_WAITING] + x[at.S_COMMANDS]
-    return queued + x[at.S_GWRITING] + x[at.S_TILE_OPEN] + x[at.S_PIM_MODE] + x[at.S_PROG_SUB] != 0
+    under_way = x[at.S_GWRITING] + x[at.S_TILE_OPEN] + x[at.S_PIM_MODE] + x[at.S_PROG_SUB]
+    return queued + under_way != 0 or x[at.S_RESERVED] != at.CLOSED
 
 
 @compiled
@@ -211,7 +215,7 @@ def _runs(queue: Narrow, head: int, last: int, done: int, m: Ints, out: Ints, en
         bank, what = int(run[at.R_BANK]), int(run[at.R_WHAT])
         address = address_number(m, bank, int(run[at.R_ROW]) << 16 | int(run[at.R_COLUMN]))
         block = block_number(m, int(run[at.R_BLOCK]), (what >> 2) - (done if place == head else 0))
-        if not _tell(out, end, address << 10 | bank, what << 32 | block + 1, compare):
+        if not _tell(out, end, address << 16 | bank, what << 32 | block + 1, compare):
             return at.NONE
         end += RUN_PARTS
     return end
