@@ -10,11 +10,10 @@ from neupims.hardware.pim import PimSpec
 from neupims.isa.commands import Command
 from neupims.jit import Array
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.rules import RESULT, SCOPES, Rule, Scope, gap_table, rules_of
+from neupims.machine.dram.rules import RESULT, Rule, Scope, gap_table, rules_of
 from neupims.machine.dram.timing import Timing, build_timing
 
 TABLES = (
-    at.O_RULES,
     at.O_GAPS,
     at.O_UNTILS,
     at.O_RESULTS,
@@ -23,8 +22,11 @@ TABLES = (
     at.O_RANK_ROW,
     at.O_GROUP_ROW,
     at.O_BANK_ROW,
+    at.O_CHANNEL_ROW,
     at.O_RANK_BITS,
 )
+ROWS = {"bank": at.O_BANK_ROW, "group": at.O_GROUP_ROW, "rank": at.O_RANK_ROW, "channel": at.O_CHANNEL_ROW}
+"""Tables of the places of what the rules of a scope push back."""
 SCOPE_NUMBERS = {"bank": at.SCOPE_BANK, "bank_group": at.SCOPE_GROUP, "all": at.SCOPE_ALL}
 
 
@@ -36,17 +38,21 @@ def build_constants(
     `given` stands in for the rules of the memory, to see what a wrong one does.
     """
     t = build_timing(memory, pim)
-    rules = sorted(rules_of(memory, pim) if given is None else given, key=lambda rule: rule.before)
+    never = _never_issued(pim)
+    rules = [rule for rule in given or rules_of(memory, pim) if not never & {rule.before, rule.after}]
+    rules.sort(key=lambda rule: rule.before)
     width = _operands(memory, pim) + 1
     gaps = gap_table([rule.gap for rule in rules], t, width - 1)
     untils = gap_table([rule.until or "-1" for rule in rules], t, width - 1)
     values = {**_memory_parameters(memory, t), **_pim_parameters(pim, t), at.P_TRACE: int(traced > 0)}
     values |= _places(memory, pim, traced) | {at.O_WIDTH: width}
-    tables = [_rule_rows(rules, gaps), gaps, untils, _results(pim, t, width), *_bank_tables(memory, values)]
+    tables = [gaps, untils, _results(pim, t, width), *_bank_tables(memory, values)]
     start = at.CONSTANTS
     for place, table in zip(TABLES, tables, strict=True):
         values[place] = start
         start += np.size(table)
+    values[at.O_RULES] = start
+    tables.append(_rule_rows(rules, gaps, values))
     k = np.zeros(at.CONSTANTS, np.int64)
     k[list(values)] = list(values.values())
     before = [int(rule.before) for rule in rules]
@@ -75,9 +81,16 @@ def _operands(memory: MemorySpec, pim: PimSpec | None) -> int:
     return 1 if pim is None else memory.organization.row_bytes // 2 // pim.macs_per_bank
 
 
-def _rule_rows(rules: list[Rule], gaps: list[list[int]]) -> list[list[int]]:
+def _never_issued(pim: PimSpec | None) -> set[Command]:
+    if pim is None:
+        return set()
+    return {Command.PIM_MAC, Command.PIM_READ} if pim.composite_gemv else {Command.PIM_GEMV}
+
+
+def _rule_rows(rules: list[Rule], gaps: list[list[int]], places: dict[int, int]) -> list[list[int]]:
+    rows = {scope: places[table] for scope, table in ROWS.items()} | {"other_ranks": at.NONE}
     return [
-        [SCOPES.index(rule.scope), rule.after, gap[0], int(len(set(gap)) > 1 or rule.until is not None)]
+        [rows[rule.scope], rule.after, gap[0], int(len(set(gap)) > 1 or rule.until is not None)]
         for rule, gap in zip(rules, gaps, strict=True)
     ]
 
@@ -105,16 +118,17 @@ def _close_in_line(k: Array, rules: list[Rule], gaps: list[list[int]]) -> bool:
 
 
 def _bank_tables(memory: MemorySpec, places: dict[int, int]) -> list[Array]:
-    """For each bank its rank, its group, where the gates of its rank, of its group and its own are; banks of a rank."""
+    """For each bank its rank, its group, and where their gates, its own and the channel's are; banks of a rank."""
     org = memory.organization
     bank = np.arange(org.banks, dtype=np.int64)
     group = bank // org.banks_per_group
     rank = group // org.bank_groups
     gates = ((rank, at.O_RANK_GATE), (group, at.O_GROUP_GATE), (bank, at.O_BANK_GATE))
+    channel = np.full(org.banks, at.CHANNEL_GATE)
     words = -(-org.banks // at.WORD)
     bits = np.zeros((org.ranks, words), np.int64)
     np.add.at(bits, (rank, bank // at.WORD), 1 << bank % at.WORD)
-    return [rank, group, *(places[place] + number * at.KINDS for number, place in gates), bits]
+    return [rank, group, *(places[place] + number * at.KINDS for number, place in gates), channel, bits]
 
 
 def _results(pim: PimSpec | None, t: Timing, width: int) -> Array:

@@ -5,9 +5,10 @@ from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.banks import memory_step
 from neupims.machine.dram.fast.gates import complete, look_again
 from neupims.machine.dram.fast.lines import ring
-from neupims.machine.dram.fast.moves import move
+from neupims.machine.dram.fast.moves import may_move, move
 from neupims.machine.dram.fast.pim import keeps_slot, pim_step, refresh_step
 from neupims.machine.dram.fast.queues import accept
+from neupims.machine.dram.fast.rows import close_on
 
 
 @compiled
@@ -42,13 +43,16 @@ def advance(
 @inlined
 def _run(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints, until: int) -> None:
     while x[at.S_CYCLE] < until:
-        _tick(k, x, b, npu, side, program)
+        command_alone = _tick(k, x, b, npu, side, program)
         if x[at.S_ACTIVE] == 0:
             _skip(k, x, b, program, until)
+        elif command_alone and x[at.S_END_HOLDS] == x[at.S_CYCLE]:
+            close_on(k, x, _next_input(k, x, b, program, until))
 
 
 @inlined
-def _tick(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> None:
+def _tick(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> bool:
+    """One cycle; returns whether nothing happened in it but, perhaps, a command."""
     x[at.S_ACTIVE] = 0
     accept(k, x, b, npu, side, program)
     _retire(k, x, b)
@@ -56,11 +60,13 @@ def _tick(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> No
         x[at.S_REFRESHES] += 1
         x[at.S_NEXT_TICK] += k[at.P_TICK]
         x[at.S_ACTIVE] = 1
+    no_input = x[at.S_ACTIVE] == 0
     if not refresh_step(k, x) and not pim_step(k, x, b):
         memory_step(k, x, b)
     move(k, x)
     x[at.S_PIM_BUSY] += x[at.S_COMMANDS] > 0
     x[at.S_CYCLE] += 1
+    return no_input and not may_move(x)
 
 
 @inlined
@@ -107,12 +113,19 @@ def _respond(k: Ints, x: Ints, b: Ints) -> None:
 def _skip(k: Ints, x: Ints, b: Ints, program: Ints, until: int) -> None:
     """Nothing happened: go to the next cycle in which something can."""
     cycle = x[at.S_CYCLE]
-    wake = min(until, min(_next_event(k, x), _next_command(k, x)))
-    if x[at.S_PROG_HEAD] < x[at.S_PROG_N]:
-        wake = min(wake, _next_instruction(k, x, b, program, cycle))
+    wake = min(_next_command(k, x), _next_input(k, x, b, program, until))
     if wake > cycle:
         x[at.S_PIM_BUSY] += (wake - cycle) * (x[at.S_COMMANDS] > 0)
         x[at.S_CYCLE] = wake
+
+
+@inlined
+def _next_input(k: Ints, x: Ints, b: Ints, program: Ints, until: int) -> int:
+    """Up to when nothing comes in or becomes due, if nothing has in the last cycle; `until` at most."""
+    wake = min(until, _next_event(k, x))
+    if x[at.S_PROG_HEAD] < x[at.S_PROG_N]:
+        wake = min(wake, _next_instruction(k, x, b, program, x[at.S_CYCLE]))
+    return wake
 
 
 @inlined

@@ -39,7 +39,7 @@ def closed_in_line(k: Ints, x: Ints, bank: int, row: int) -> None:
     if (
         k[at.P_CLOSES_IN_LINE]
         and x[at.S_CLOSES_FROM] <= x[at.S_CYCLE]
-        and _has_stale(k, x, row, k[k[at.O_RANK_OF] + bank])
+        and has_stale(k, x, row, k[k[at.O_RANK_OF] + bank])
     ):
         x[at.S_END_HOLDS] = x[at.S_CYCLE] + 1
 
@@ -76,7 +76,7 @@ def _exact_end(k: Ints, x: Ints, row: int, groups: int, macs: int) -> int:
     last = header
     per_rank = k[at.P_PER_RANK] // k[at.P_PER_GROUP]
     for rank in range(k[at.P_RANKS]):
-        closed, behind = header - 1 + k[at.P_RP] if _has_stale(k, x, row, rank) else 0, 0
+        closed, behind = header - 1 + k[at.P_RP] if has_stale(k, x, row, rank) else 0, 0
         for group in range((rank + 1) * per_rank - 1, rank * per_rank - 1, -1):
             if _cold(k, x, group, row):
                 opened = max(max(header + 1, closed), at_group(k, x, group, False))
@@ -88,7 +88,8 @@ def _exact_end(k: Ints, x: Ints, row: int, groups: int, macs: int) -> int:
 
 
 @inlined
-def _has_stale(k: Ints, x: Ints, row: int, rank: int) -> bool:
+def has_stale(k: Ints, x: Ints, row: int, rank: int) -> bool:
+    """Whether a bank of a rank has to be closed before a tile on `row`."""
     for word in range(k[at.O_WORDS]):
         banks = x[k[at.O_PIM_OPEN] + word] & k[k[at.O_RANK_BITS] + rank * k[at.O_WORDS] + word]
         while banks:

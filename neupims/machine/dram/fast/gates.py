@@ -4,8 +4,6 @@ from neupims.jit import Ints, compiled, inlined
 from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.lines import waits_for
 
-BANK, GROUP, RANK, OTHER_RANKS, CHANNEL = range(5)
-
 
 @compiled
 def record(k: Ints, x: Ints, command: int, bank: int, cycle: int, n: int) -> None:
@@ -14,7 +12,7 @@ def record(k: Ints, x: Ints, command: int, bank: int, cycle: int, n: int) -> Non
     rule_end = k[at.RULE_FIRST + command + 1]
     for number in range(k[at.RULE_FIRST + command], rule_end):
         rule = k[at.O_RULES] + number * at.RULE
-        after, scope, gate = k[rule + at.U_AFTER], k[rule + at.U_SCOPE], cycle + k[rule + at.U_GAP]
+        rows, after, gate = k[rule + at.U_ROWS], k[rule + at.U_AFTER], cycle + k[rule + at.U_GAP]
         if k[rule + at.U_VARIES]:
             gate = cycle + k[k[at.O_GAPS] + number * k[at.O_WIDTH] + n]
             until = k[k[at.O_UNTILS] + number * k[at.O_WIDTH] + n]
@@ -23,14 +21,8 @@ def record(k: Ints, x: Ints, command: int, bank: int, cycle: int, n: int) -> Non
                     _push(x, at.CHANNEL_GATE + after, x[at.DARK_TO + after] + 1)
                 x[at.DARK_FROM + after], x[at.DARK_TO + after] = gate, cycle + until
                 continue
-        if scope == BANK:
-            _push(x, k[k[at.O_BANK_ROW] + bank] + after, gate)
-        elif scope == GROUP:
-            _push(x, k[k[at.O_GROUP_ROW] + bank] + after, gate)
-        elif scope == RANK:
-            _push(x, k[k[at.O_RANK_ROW] + bank] + after, gate)
-        elif scope == CHANNEL:
-            _push(x, at.CHANNEL_GATE + after, gate)
+        if rows != at.NONE:
+            _push(x, k[rows + bank] + after, gate)
         else:
             for other in range(k[at.P_RANKS]):
                 if other != rank:
@@ -87,18 +79,23 @@ def at_bank(k: Ints, x: Ints, command: int, bank: int) -> int:
 def at_group(k: Ints, x: Ints, group: int, closed_only: bool) -> int:
     """Earliest cycle of a PIM_ACT; published: the first closed bank that is ready is enough."""
     per, complete_rows = k[at.P_PER_GROUP], k[at.P_COMPLETE_ROWS]
-    rank = k[k[at.O_RANK_OF] + group * per]
     narrow = 0 if complete_rows else at.FAR
     for bank in range(group * per, (group + 1) * per):
         if closed_only and x[k[at.O_PIM_ROW] + bank] != at.CLOSED:
             continue
         gate = x[k[k[at.O_BANK_ROW] + bank] + at.PIM_ACT]
         narrow = max(narrow, gate) if complete_rows else min(narrow, gate)
-    gate = max(x[at.CHANNEL_GATE + at.PIM_ACT], x[k[at.O_RANK_GATE] + rank * at.KINDS + at.PIM_ACT])
-    gate = max(gate, x[k[at.O_GROUP_GATE] + group * at.KINDS + at.PIM_ACT])
-    if k[at.P_SHARED_WINDOW]:
-        gate = max(gate, window(k, x, rank, 4))
+    gate = max(
+        at_any_group(k, x, k[k[at.O_RANK_OF] + group * per]), x[k[at.O_GROUP_GATE] + group * at.KINDS + at.PIM_ACT]
+    )
     return max(gate, narrow)
+
+
+@inlined
+def at_any_group(k: Ints, x: Ints, rank: int) -> int:
+    """Earliest cycle of a PIM_ACT in any group of a rank, as far as the rank goes."""
+    gate = max(x[at.CHANNEL_GATE + at.PIM_ACT], x[k[at.O_RANK_GATE] + rank * at.KINDS + at.PIM_ACT])
+    return max(gate, window(k, x, rank, 4)) if k[at.P_SHARED_WINDOW] else gate
 
 
 @inlined
@@ -147,16 +144,21 @@ def note(k: Ints, x: Ints, command: int, bank: int, row: int, n: int) -> None:
     x[at.COUNTS + command] += 1
     x[at.S_ISSUED], x[at.S_ACTIVE] = command, 1
     x[at.S_MEMORY_WAKE] = 0
-    if not (command == at.RD and _lets_nothing_move(k, x, bank)):
+    if not (_is_of_row(command) or (command == at.RD and _lets_nothing_move(k, x, bank))):
         x[at.S_STUCK] = 0
     _wake_enabled(k, x, command, bank)
     if command != at.RD and command != at.WR:
         x[at.S_PIM_WAKE] = x[at.S_REFRESH_WAKE] = 0
     if k[at.P_TRACE]:
-        place = k[at.O_TRACE] + x[at.S_TRACED] * at.TRACED
-        x[place], x[place + 1], x[place + 2] = x[at.S_CYCLE], command, bank
-        x[place + 3], x[place + 4] = row, 0 if command == at.PIM_MAC else n
-        x[at.S_TRACED] += 1
+        trace(k, x, x[at.S_CYCLE], command, bank, row, 0 if command == at.PIM_MAC else n)
+
+
+@inlined
+def trace(k: Ints, x: Ints, cycle: int, command: int, bank: int, row: int, n: int) -> None:
+    """Keep a command."""
+    place = k[at.O_TRACE] + x[at.S_TRACED] * at.TRACED
+    x[place], x[place + 1], x[place + 2], x[place + 3], x[place + 4] = cycle, command, bank, row, n
+    x[at.S_TRACED] += 1
 
 
 @inlined
@@ -175,6 +177,12 @@ def _wake_enabled(k: Ints, x: Ints, command: int, bank: int) -> None:
                 wake_up(k, x, other)
         else:
             look_again(k, x)  # activations that would have pushed back its own are free
+
+
+@inlined
+def _is_of_row(command: int) -> bool:
+    """Whether a command opens or closes a row: transactions move no matter which rows are open."""
+    return command == at.ACT or command == at.PRE or command == at.PIM_ACT or command == at.PIM_PRE
 
 
 @inlined
@@ -203,11 +211,16 @@ def look_again(k: Ints, x: Ints) -> None:
 @inlined
 def wake_up(k: Ints, x: Ints, bank: int) -> None:
     """Forget when a bank queue could issue."""
-    word, bit = bank // at.WORD, 1 << bank % at.WORD
-    x[k[at.O_AWAKE] + word] |= bit & x[k[at.O_IN_QUEUE] + word]
-    x[k[at.O_ASLEEP] + word] &= ~bit
+    wake_up_all(k, x, bank // at.WORD, 1 << bank % at.WORD)
+
+
+@inlined
+def wake_up_all(k: Ints, x: Ints, word: int, banks: int) -> None:
+    """Forget when the queues of some banks of a word could issue."""
+    x[k[at.O_AWAKE] + word] |= banks & x[k[at.O_IN_QUEUE] + word]
+    x[k[at.O_ASLEEP] + word] &= ~banks
     for place in range(k[at.O_AWAITS] + at.AWAITED * word, k[at.O_AWAITS] + at.AWAITED * (word + 1)):
-        x[place] &= ~bit
+        x[place] &= ~banks
 
 
 @inlined

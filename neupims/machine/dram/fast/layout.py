@@ -67,7 +67,7 @@ KINDS = 12
 PARAMETERS = 52
 
 # Where tables start: in `k` rules, gaps, untils, results, and for each bank its rank, its group and the places of
-# their gates and its own in `x`; in `x` the others.
+# their gates, its own and the channel's in `x`; in `x` the others.
 (
     O_RULES,
     O_GAPS,
@@ -79,6 +79,7 @@ PARAMETERS = 52
     O_RANK_ROW,
     O_GROUP_ROW,
     O_BANK_ROW,
+    O_CHANNEL_ROW,
     O_RANK_GATE,
     O_GROUP_GATE,
     O_BANK_GATE,
@@ -128,8 +129,8 @@ PARAMETERS = 52
     O_ACK_BLOCK,
     O_BACKLOG,
     O_SIZE,
-) = range(52, 111)
-RULE_FIRST = 111
+) = range(52, 112)
+RULE_FIRST = 112
 """In `k`: first rule of each command, and the end of the last one's."""
 CONSTANTS = RULE_FIRST + KINDS + 1
 
@@ -216,8 +217,9 @@ SCALARS = COUNTS + KINDS
 
 SCOPE_BANK, SCOPE_GROUP, SCOPE_ALL = range(3)
 
-# A rule in `k`.
-U_SCOPE, U_AFTER, U_GAP, U_VARIES = range(4)
+# A rule in `k`; U_ROWS: where in `k` it says, for each bank, where the gates are that it pushes back, or NONE: those
+# of the other ranks.
+U_ROWS, U_AFTER, U_GAP, U_VARIES = range(4)
 RULE = 4
 
 # A transaction: an access, with its address (row << 16 | column) and whether it feeds PIM, or a PIM command.

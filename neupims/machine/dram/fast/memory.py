@@ -8,7 +8,7 @@ from neupims.machine.dram.fast import layout as at
 from neupims.machine.dram.fast.duplicates import command_at, feed, filtered, next_merged, queued_at, wanted
 from neupims.machine.dram.fast.gates import after_dark, at_bank, complete, has_closed, issue
 from neupims.machine.dram.fast.lines import ring, tell_room
-from neupims.machine.dram.fast.pim import close_memory_row, close_pim_row, open_memory_row
+from neupims.machine.dram.fast.rows import close_memory_row, close_pim_row, open_memory_row
 
 
 @inlined

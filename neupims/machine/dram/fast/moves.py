@@ -20,7 +20,7 @@ PIM_AHEAD = 2
 @inlined
 def move(k: Ints, x: Ints) -> None:
     """Move one transaction to a command queue."""
-    if x[at.S_STUCK] or (x[at.S_READS] == 0 and x[at.S_WRITES] == 0 and x[at.S_PIM_WAITING] == 0):
+    if not may_move(x):
         return
     x[at.S_STUCK] = 1
     held = _held_by_write(k, x)
@@ -40,6 +40,12 @@ def move(k: Ints, x: Ints) -> None:
         _move_pim(k, x)
     else:
         _move_reads(k, x, held)
+
+
+@inlined
+def may_move(x: Ints) -> bool:
+    """Whether transactions wait and something has happened since none could move."""
+    return x[at.S_STUCK] == 0 and x[at.S_READS] + x[at.S_WRITES] + x[at.S_PIM_WAITING] > 0
 
 
 @inlined

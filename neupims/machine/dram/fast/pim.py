@@ -3,69 +3,25 @@
 Functions that try a command return 0 when one issued, else the cycle at which it may.
 """
 
-from neupims.jit import Ints, inlined, lowest_bit
+from neupims.jit import Ints, inlined
 from neupims.machine.dram.fast import layout as at
-from neupims.machine.dram.fast.deadline import closed_in_line, closes, gwrite_estimate, is_stale, open_on, tile_estimate
+from neupims.machine.dram.fast.deadline import gwrite_estimate, tile_estimate
 from neupims.machine.dram.fast.gates import (
     all_closed,
+    at_any_group,
     at_bank,
     at_channel,
     at_group,
     at_rank,
-    close_gate,
     complete,
     has_closed,
     issue,
     look_again,
-    note,
-    record,
-    set_memory_row,
-    set_pim_row,
 )
 from neupims.machine.dram.fast.lines import ring
+from neupims.machine.dram.fast.rows import clear_one, close_memory_row, close_pim_row, open_group, open_memory_row
 
 SLACK_TO_SHARE = 10
-
-
-@inlined
-def close_pim_row(k: Ints, x: Ints, bank: int) -> int:
-    """Close what PIM_ACT opened around `bank`."""
-    if k[at.P_DUAL] == 0:
-        return close_memory_row(k, x, bank)
-    count = closes(k)
-    first = bank if count == 1 else bank // count * count
-    gate = close_gate(k, x, at.PIM_PRE, first, count)
-    if gate > x[at.S_CYCLE]:
-        return gate
-    for other in range(first, first + count):
-        if x[k[at.O_PIM_ROW] + other] != at.CLOSED:
-            record(k, x, at.PIM_PRE, other, x[at.S_CYCLE], 0)
-            set_pim_row(k, x, other, at.CLOSED)
-    note(k, x, at.PIM_PRE, -1 if k[at.P_SCOPE] == at.SCOPE_ALL else first, -1, 0)
-    return 0
-
-
-@inlined
-def close_memory_row(k: Ints, x: Ints, bank: int) -> int:
-    """PRE of a bank."""
-    gate = at_bank(k, x, at.PRE, bank)
-    if gate > x[at.S_CYCLE]:
-        return gate
-    set_memory_row(k, x, bank, at.CLOSED)
-    issue(k, x, at.PRE, bank, -1, 0)
-    return 0
-
-
-@inlined
-def open_memory_row(k: Ints, x: Ints, bank: int, row: int) -> int:
-    """ACT of a bank."""
-    gate = at_bank(k, x, at.ACT, bank)
-    if gate > x[at.S_CYCLE]:
-        return gate
-    set_memory_row(k, x, bank, row)
-    x[k[at.O_FIRST_READ] + bank] = x[k[at.O_FIRST_WRITE] + bank] = at.DIRTY
-    issue(k, x, at.ACT, bank, row, 0)
-    return 0
 
 
 @inlined
@@ -212,33 +168,13 @@ def _header(k: Ints, x: Ints, t: int) -> int:
     x[at.S_RESERVED] = row
     if k[at.P_BLOCKED] and x[at.S_PIM_MODE] == 0:
         x[at.S_PIM_MODE], x[at.S_ACTIVE], x[at.S_STUCK] = 1, 1, 0
-    wake = at.FAR
-    for word in range(k[at.O_WORDS]):
-        banks = x[k[at.O_PIM_OPEN] + word] | open_on(k, x, word, row)
-        while banks:
-            wake = min(wake, _clear(k, x, word * at.WORD + lowest_bit(banks), row))
-            if wake == 0:
-                return 0
-            banks &= banks - 1
+    wake = clear_one(k, x, row)
     if wake < at.FAR:
-        return min(wake, _looks_again(k, x))
+        return wake and min(wake, _looks_again(k, x))
     issue(k, x, at.PIM_HEADER, -1, row, groups * macs)
     x[at.S_TILE_OPEN] = 1
     _pop(k, x)
     return 0
-
-
-@inlined
-def _clear(k: Ints, x: Ints, bank: int, row: int) -> int:
-    """Close what is in the way of a tile on `row` in a bank; FAR if nothing is."""
-    if k[at.P_DUAL] and x[k[at.O_PIM_ROW] + bank] == at.CLOSED:
-        return close_memory_row(k, x, bank)
-    if not is_stale(k, x, bank, row):
-        return at.FAR
-    gate = close_pim_row(k, x, bank)
-    if gate == 0:
-        closed_in_line(k, x, bank, row)
-    return gate
 
 
 @inlined
@@ -277,17 +213,19 @@ def _compute(k: Ints, x: Ints, b: Ints, t: int) -> int:
 def _activate(k: Ints, x: Ints, row: int) -> int:
     """PIM_ACT for the first group, in order, that has a closed bank and may be opened."""
     wake, per = at.FAR, k[at.P_PER_GROUP]
-    for group in range(k[at.P_GROUPS]):
-        if not has_closed(k, x, group * per, per):
+    for rank in range(k[at.P_RANKS]):
+        first, last = rank * k[at.P_PER_RANK], (rank + 1) * k[at.P_PER_RANK]
+        if not has_closed(k, x, first, k[at.P_PER_RANK]):
             continue
-        gate = at_group(k, x, group, True)
-        if gate <= x[at.S_CYCLE]:
-            for bank in range(group * per, (group + 1) * per):
-                if x[k[at.O_PIM_ROW] + bank] == at.CLOSED:
-                    set_pim_row(k, x, bank, row)
-                    if k[at.P_BLOCKED]:
-                        x[k[at.O_FIRST_READ] + bank] = x[k[at.O_FIRST_WRITE] + bank] = at.DIRTY
-            issue(k, x, at.PIM_ACT, group * per, row, 0)
-            return 0
-        wake = min(wake, gate)
+        gate = at_any_group(k, x, rank)
+        if gate > x[at.S_CYCLE]:
+            wake = min(wake, gate)
+            continue
+        for bank in range(first, last, per):
+            if has_closed(k, x, bank, per):
+                gate = at_group(k, x, bank // per, True)
+                if gate <= x[at.S_CYCLE]:
+                    open_group(k, x, bank, row)
+                    return 0
+                wake = min(wake, gate)
     return wake
