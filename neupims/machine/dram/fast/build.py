@@ -23,9 +23,11 @@ TABLES = (
     at.O_GROUP_ROW,
     at.O_BANK_ROW,
     at.O_CHANNEL_ROW,
+    at.O_OTHER_ROW,
     at.O_RANK_BITS,
 )
-ROWS = {"bank": at.O_BANK_ROW, "group": at.O_GROUP_ROW, "rank": at.O_RANK_ROW, "channel": at.O_CHANNEL_ROW}
+ROWS = {"bank": at.O_BANK_ROW, "group": at.O_GROUP_ROW, "rank": at.O_RANK_ROW}
+ROWS |= {"channel": at.O_CHANNEL_ROW, "other_ranks": at.O_OTHER_ROW}
 """Tables of the places of what the rules of a scope push back."""
 SCOPE_NUMBERS = {"bank": at.SCOPE_BANK, "bank_group": at.SCOPE_GROUP, "all": at.SCOPE_ALL}
 
@@ -38,9 +40,11 @@ def build_constants(
     `given` stands in for the rules of the memory, to see what a wrong one does.
     """
     t = build_timing(memory, pim)
-    never = _never_issued(pim)
+    never, others = _never_issued(pim), memory.organization.ranks - 1
     rules = [rule for rule in given or rules_of(memory, pim) if not never & {rule.before, rule.after}]
     rules.sort(key=lambda rule: rule.before)
+    ranks = [range(others if rule.scope == "other_ranks" else 1) for rule in rules]
+    rules = [rule for rule, each in zip(rules, ranks, strict=True) for _ in each]
     width = _operands(memory, pim) + 1
     gaps = gap_table([rule.gap for rule in rules], t, width - 1)
     untils = gap_table([rule.until or "-1" for rule in rules], t, width - 1)
@@ -52,7 +56,7 @@ def build_constants(
         values[place] = start
         start += np.size(table)
     values[at.O_RULES] = start
-    tables.append(_rule_rows(rules, gaps, values))
+    tables.append(_rule_rows(rules, gaps, values, [rank for each in ranks for rank in each]))
     k = np.zeros(at.CONSTANTS, np.int64)
     k[list(values)] = list(values.values())
     before = [int(rule.before) for rule in rules]
@@ -87,11 +91,15 @@ def _never_issued(pim: PimSpec | None) -> set[Command]:
     return {Command.PIM_MAC, Command.PIM_READ} if pim.composite_gemv else {Command.PIM_GEMV}
 
 
-def _rule_rows(rules: list[Rule], gaps: list[list[int]], places: dict[int, int]) -> list[list[int]]:
-    rows = {scope: places[table] for scope, table in ROWS.items()} | {"other_ranks": at.NONE}
+def _rule_rows(rules: list[Rule], gaps: list[list[int]], places: dict[int, int], ranks: list[int]) -> list[list[int]]:
     return [
-        [rows[rule.scope], rule.after, gap[0], int(len(set(gap)) > 1 or rule.until is not None)]
-        for rule, gap in zip(rules, gaps, strict=True)
+        [
+            places[ROWS[rule.scope]] + rank * places[at.P_BANKS],
+            rule.after,
+            gap[0],
+            int(len(set(gap)) > 1 or rule.until is not None),
+        ]
+        for rule, gap, rank in zip(rules, gaps, ranks, strict=True)
     ]
 
 
@@ -118,17 +126,28 @@ def _close_in_line(k: Array, rules: list[Rule], gaps: list[list[int]]) -> bool:
 
 
 def _bank_tables(memory: MemorySpec, places: dict[int, int]) -> list[Array]:
-    """For each bank its rank, its group, and where their gates, its own and the channel's are; banks of a rank."""
+    """For each bank its rank, its group, and where the gates of both, its own, the channel's and other ranks' are.
+
+    Then the banks of each rank, as bits.
+    """
     org = memory.organization
     bank = np.arange(org.banks, dtype=np.int64)
     group = bank // org.banks_per_group
     rank = group // org.bank_groups
     gates = ((rank, at.O_RANK_GATE), (group, at.O_GROUP_GATE), (bank, at.O_BANK_GATE))
     channel = np.full(org.banks, at.CHANNEL_GATE)
+    others = [places[at.O_RANK_GATE] + (rank + more) % org.ranks * at.KINDS for more in range(1, org.ranks)]
     words = -(-org.banks // at.WORD)
     bits = np.zeros((org.ranks, words), np.int64)
     np.add.at(bits, (rank, bank // at.WORD), 1 << bank % at.WORD)
-    return [rank, group, *(places[place] + number * at.KINDS for number, place in gates), channel, bits]
+    return [
+        rank,
+        group,
+        *(places[place] + number * at.KINDS for number, place in gates),
+        channel,
+        np.array(others),
+        bits,
+    ]
 
 
 def _results(pim: PimSpec | None, t: Timing, width: int) -> Array:

@@ -21,12 +21,7 @@ def record(k: Ints, x: Ints, command: int, bank: int, cycle: int, n: int) -> Non
                     _push(x, at.CHANNEL_GATE + after, x[at.DARK_TO + after] + 1)
                 x[at.DARK_FROM + after], x[at.DARK_TO + after] = gate, cycle + until
                 continue
-        if rows != at.NONE:
-            _push(x, k[rows + bank] + after, gate)
-        else:
-            for other in range(k[at.P_RANKS]):
-                if other != rank:
-                    _push(x, k[at.O_RANK_GATE] + other * at.KINDS + after, gate)
+        _push(x, k[rows + bank] + after, gate)
     if command == at.ACT:
         _activated(k, x, rank, cycle)
     elif command == at.PIM_ACT and k[at.P_SHARED_WINDOW]:

@@ -67,7 +67,7 @@ KINDS = 12
 PARAMETERS = 52
 
 # Where tables start: in `k` rules, gaps, untils, results, and for each bank its rank, its group and the places of
-# their gates, its own and the channel's in `x`; in `x` the others.
+# their gates, its own, the channel's and the other ranks' in `x`; in `x` the others.
 (
     O_RULES,
     O_GAPS,
@@ -80,6 +80,7 @@ PARAMETERS = 52
     O_GROUP_ROW,
     O_BANK_ROW,
     O_CHANNEL_ROW,
+    O_OTHER_ROW,
     O_RANK_GATE,
     O_GROUP_GATE,
     O_BANK_GATE,
@@ -129,15 +130,16 @@ PARAMETERS = 52
     O_ACK_BLOCK,
     O_BACKLOG,
     O_SIZE,
-) = range(52, 112)
-RULE_FIRST = 112
+) = range(52, 113)
+RULE_FIRST = 113
 """In `k`: first rule of each command, and the end of the last one's."""
 CONSTANTS = RULE_FIRST + KINDS + 1
 
 # State of a channel, named as in `machine.dram.state`; S_..._WAKE: nothing issues before that cycle,
 # S_WEIGHT: how many channels it stands for, S_OWN_WAKE: when the next bank wakes up by its own wake-up cycle,
-# S_ISSUED: the last command; S_CLOSES_FROM: when no gate holds up the closing of rows before a tile any
-# more, S_TILE_END: when the tile is estimated to end, S_END_HOLDS: the cycle in which that need not be estimated anew.
+# S_ISSUED: the last command; S_STUCK, S_REFUSED: nothing can move, or be taken from a port, until something happens;
+# S_CLOSES_FROM: when no gate holds up the closing of rows before a tile any more, S_TILE_END: when the tile is
+# estimated to end, S_END_HOLDS: the cycle in which that need not be estimated anew.
 (
     S_CYCLE,
     S_POINTER,
@@ -177,6 +179,7 @@ CONSTANTS = RULE_FIRST + KINDS + 1
     S_ACTIVE,
     S_TRACED,
     S_STUCK,
+    S_REFUSED,
     S_NEXT_TICK,
     S_READ_HEAD,
     S_WRITE_HEAD,
@@ -208,8 +211,8 @@ CONSTANTS = RULE_FIRST + KINDS + 1
     S_TILE_END,
     S_END_HOLDS,
     S_CATCHING_UP,
-) = range(0, 69)
-CHANNEL_GATE = 69
+) = range(0, 70)
+CHANNEL_GATE = 70
 DARK_FROM = CHANNEL_GATE + KINDS
 DARK_TO = DARK_FROM + KINDS
 COUNTS = DARK_TO + KINDS
@@ -217,8 +220,7 @@ SCALARS = COUNTS + KINDS
 
 SCOPE_BANK, SCOPE_GROUP, SCOPE_ALL = range(3)
 
-# A rule in `k`; U_ROWS: where in `k` it says, for each bank, where the gates are that it pushes back, or NONE: those
-# of the other ranks.
+# A rule in `k`; U_ROWS: where in `k` it says, for each bank, where the gates are that it pushes back.
 U_ROWS, U_AFTER, U_GAP, U_VARIES = range(4)
 RULE = 4
 

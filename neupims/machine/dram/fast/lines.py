@@ -56,6 +56,7 @@ def leave(k: Ints, x: Ints, line: int, place: int, bank: int) -> None:
         x[k[at.O_READS_OF_BANK + line] + bank * k[at.P_READ_WORDS + line] + word] &= others
         x[k[at.O_READS_MOVABLE + line] + word] &= others
     x[at.S_READS + line] -= 1
+    x[at.S_REFUSED] = 0
     if place == x[at.S_READ_HEAD + line] and x[at.S_READS + line]:
         x[at.S_READ_HEAD + line] = _from(x, k[at.O_READS_TAKEN + line], k[at.P_READ_WORDS + line], place)
 

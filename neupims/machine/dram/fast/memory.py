@@ -153,7 +153,8 @@ def _write(k: Ints, x: Ints, b: Ints, bank: int, place: int) -> int:
 @inlined
 def _read_before(k: Ints, x: Ints, bank: int, place: int) -> bool:
     """Whether an earlier command of the queue reads the address that the one at `place` writes."""
-    return queued_at(k, x, bank, command_at(k, x, bank, place) >> 2, 0, place) >= 0
+    address = command_at(k, x, bank, place) >> 2
+    return x[filtered(k, bank, address)] > 1 and queued_at(k, x, bank, address, 0, place) >= 0
 
 
 @inlined

@@ -175,6 +175,7 @@ def _move_pim(k: Ints, x: Ints) -> None:
     _add_command(k, x, k[at.O_WAITING] + x[at.S_PIM_HEAD] * at.FIELDS)
     x[at.S_PIM_HEAD] = ring(x[at.S_PIM_HEAD] + 1, k[at.P_PIM_QUEUE])
     x[at.S_PIM_WAITING] -= 1
+    x[at.S_REFUSED] = 0
 
 
 @inlined

@@ -31,6 +31,7 @@ def append_runs(channels: Array, of: Array, queues: Narrow, port: int, runs: Rec
         entry[at.R_WHAT] = run["bursts"] << 2 | run["feeds_pim"] << 1 | run["write"]
         entry[at.R_BLOCK], entry[at.R_TICKET] = first + run["block"], x[at.S_TICKETS]
         x[at.S_TICKETS] += 1
+        x[at.S_REFUSED] = 0
         x[at.S_UNSENT0 + port] += run["bursts"]
     return len(runs)
 
@@ -54,6 +55,7 @@ def append_instructions(
         entry[at.I_GROUPS], entry[at.I_MACS], entry[at.I_BLOCK] = given["groups"], given["macs"], given["block"]
         entry[at.I_GATE], entry[at.I_HEADER], entry[at.I_TICKET] = given["gate"], given["header"], x[at.S_TICKETS]
         x[at.S_TICKETS] += 1
+        x[at.S_REFUSED] = 0
         x[at.S_UNSENT1] += items[i]
     return len(instructions)
 

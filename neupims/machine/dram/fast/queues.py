@@ -13,8 +13,11 @@ GWRITE = 0
 @inlined
 def accept(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> None:
     """Hand over what the two ports and the PIM program offer in this cycle."""
+    if x[at.S_REFUSED]:
+        return
     ports = x[at.S_RUN_N0] - x[at.S_RUN_HEAD0] + x[at.S_RUN_N1] - x[at.S_RUN_HEAD1]
     if ports + x[at.S_PROG_N] - x[at.S_PROG_HEAD] == 0:
+        x[at.S_REFUSED] = 1
         return
     if k[at.P_IN_LINE]:
         for _ in range(k[at.P_ACCEPTS]):
@@ -32,8 +35,16 @@ def accept(k: Ints, x: Ints, b: Ints, npu: Ints, side: Ints, program: Ints) -> N
         if step < allowed and x[at.S_PROG_HEAD] < x[at.S_PROG_N] and _take_pim(k, x, b, program):
             moved = True
         if not moved:
+            x[at.S_REFUSED] = step == 0 and _waits_for_room(k, x)
             return
         x[at.S_ACTIVE], x[at.S_STUCK] = 1, 0
+
+
+@inlined
+def _waits_for_room(k: Ints, x: Ints) -> bool:
+    """Whether what was refused will be until room is made for it: not for the time, nor for answers under way."""
+    waiting, room = (x[at.S_READS], k[at.P_READ_QUEUE]) if k[at.P_BLOCKED] else (x[at.S_PIM_WAITING], k[at.P_PIM_QUEUE])
+    return k[at.P_TRACK_RETURNS] == 0 and (x[at.S_PROG_HEAD] == x[at.S_PROG_N] or waiting >= room)
 
 
 @inlined
