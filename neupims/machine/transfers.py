@@ -49,11 +49,11 @@ def known_ahead(memory: MemorySpec) -> Ahead:
     return Ahead(int(at_once), cycles(memory.timing.t_cl_ns, memory.clock_ghz) + burst)
 
 
-def _bursts(runs: Records, blocks: Ints) -> Ints:
+def _bursts(runs: Records, blocks: Ints) -> list[int]:
     """Bursts of each of several blocks, of which `runs` has some each and in this order."""
     if len(blocks) == 1:
-        return runs["bursts"].sum(keepdims=True)
-    return np.add.reduceat(runs["bursts"], np.searchsorted(runs["block"], blocks))
+        return [int(np.add.reduce(runs["bursts"]))]
+    return np.add.reduceat(runs["bursts"], np.searchsorted(runs["block"], blocks)).tolist()
 
 
 class Transfers:
@@ -80,12 +80,14 @@ class Transfers:
         self.holds = Holds(longest_window)
         self.longest_window = longest_window
         self.arrived: Ints = np.empty(0, np.int64)
+        self._times: memoryview = self.arrived.data
+        """The same numbers; one of them is written in a tenth of the time."""
         self.listeners: list[Callable[[], None]] = []
         """Called after each window in which something became known."""
         self.bounds: list[Callable[[], int]] = []
         """Limits of the lookahead that change as programs go on, besides the holds."""
-        self._watch: NDArray[np.int32] = np.empty(0, np.int32)
-        self._handlers: list[Handler] = []
+        self._handlers: list[Handler | None] = []
+        self._watched: list[slice] = []
         self._last_activity = memory.now
 
     # Blocks ---------------------------------------------------------------------------------
@@ -103,12 +105,13 @@ class Transfers:
         if short > 0:
             short = max(short, len(self.arrived))
             self.arrived = np.concatenate((self.arrived, np.full(short, NEVER)))
-            self._watch = np.concatenate((self._watch, np.full(short, -1, np.int32)))
+            self._times = self.arrived.data
+            self._handlers += [None] * short
 
     def watch(self, first: int, count: int, handler: Handler) -> None:
         """Call `handler(block)` as soon as the completion of one of `count` blocks is known."""
-        self._watch[first : first + count] = len(self._handlers)
-        self._handlers.append(handler)
+        self._watched.append(slice(first, first + count))
+        self._handlers[first : first + count] = [handler] * count
 
     def forget(self) -> None:
         """A stage has ended, and with it all its transfers: what watched their blocks is let go.
@@ -116,10 +119,11 @@ class Transfers:
         Raises:
             RuntimeError: one of its blocks has not completed.
         """
-        if (self.arrived[self._watch >= 0] == NEVER).any():
-            raise RuntimeError("a stage ended before all its transfers did")
-        self._watch[:] = -1
-        self._handlers.clear()
+        for blocks in self._watched:
+            if (self.arrived[blocks] == NEVER).any():
+                raise RuntimeError("a stage ended before all its transfers did")
+            self._handlers[blocks] = [None] * (blocks.stop - blocks.start)
+        self._watched.clear()
 
     def watch_join(self, first: int, count: int, join: Join) -> None:
         """Count `join` down with the arrival of each of `count` blocks."""
@@ -157,9 +161,9 @@ class Transfers:
         """The requests of `runs` at the addresses that the counter gives them now."""
         blocks, size = sizes
         moved = counter.take(size, blocks, bool(runs["write"][0]))
-        more = _bursts(moved, blocks) - _bursts(runs, blocks)
-        for index in np.flatnonzero(more).tolist():
-            self.memory.add_parts(first + int(blocks[index]), int(more[index]))
+        for block, now, before in zip(blocks.tolist(), _bursts(moved, blocks), _bursts(runs, blocks), strict=True):
+            if now != before:
+                self.memory.add_parts(first + block, now - before)
         return moved
 
     def send_pim(self, time: int, key: int, instructions: Records) -> None:
@@ -205,10 +209,13 @@ class Transfers:
         if not len(ids):
             return
         self._last_activity = self.memory.now
-        self.arrived[ids] = done * self.clock.period_ps + self.interconnect_ps
-        for block, handler in zip(ids.tolist(), self._watch[ids].tolist(), strict=True):
-            if handler >= 0:
-                self._handlers[handler](block)
+        blocks: list[int] = ids.tolist()
+        period, away = self.clock.period_ps, self.interconnect_ps
+        for block, cycle in zip(blocks, done.tolist(), strict=True):
+            self._times[block] = cycle * period + away
+        for block in blocks:
+            if (handler := self._handlers[block]) is not None:
+                handler(block)
         for listener in self.listeners:
             listener()
 

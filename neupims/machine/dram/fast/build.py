@@ -26,8 +26,13 @@ TABLES = (
     at.O_OTHER_ROW,
     at.O_RANK_BITS,
 )
-ROWS = {"bank": at.O_BANK_ROW, "group": at.O_GROUP_ROW, "rank": at.O_RANK_ROW}
-ROWS |= {"channel": at.O_CHANNEL_ROW, "other_ranks": at.O_OTHER_ROW}
+ROWS = {
+    "bank": at.O_BANK_ROW,
+    "group": at.O_GROUP_ROW,
+    "rank": at.O_RANK_ROW,
+    "channel": at.O_CHANNEL_ROW,
+    "other_ranks": at.O_OTHER_ROW,
+}
 """Tables of the places of what the rules of a scope push back."""
 SCOPE_NUMBERS = {"bank": at.SCOPE_BANK, "bank_group": at.SCOPE_GROUP, "all": at.SCOPE_ALL}
 
@@ -60,7 +65,7 @@ def build_constants(
     k = np.zeros(at.CONSTANTS, np.int64)
     k[list(values)] = list(values.values())
     before = [int(rule.before) for rule in rules]
-    k[at.P_CLOSES_IN_LINE] = pim is not None and pim.deadline == "exact" and _close_in_line(k, rules, gaps)
+    k[at.P_CLOSES_IN_LINE] = (k[at.P_EXACT] or not k[at.P_COMPLETE_ROWS]) and _close_in_line(k, rules, gaps)
     k[at.P_AFTER_READ] = min(_least_gap(rules, gaps, Command.RD, after) for after in (Command.RD, Command.WR))
     k[at.P_AFTER_WRITE] = _least_gap(rules, gaps, Command.WR, Command.WR)
     k[at.RULE_FIRST : at.RULE_FIRST + at.KINDS + 1] = np.searchsorted(before, np.arange(at.KINDS + 1))

@@ -10,6 +10,7 @@ from neupims.machine.dram.fast.gates import (
     at_bank,
     close_gate,
     issue,
+    look_again,
     note,
     record,
     set_memory_row,
@@ -102,33 +103,49 @@ def _clear(k: Ints, x: Ints, bank: int, row: int) -> int:
 def close_on(k: Ints, x: Ints, until: int) -> None:
     """Close the rows of a rank before a tile, one in each cycle, as long as any is in the way and up to `until`.
 
-    Nothing comes in meanwhile, PIM has every cycle, and the tile's estimated end stays: see `closed_in_line`.
+    Nothing comes in meanwhile, PIM has every cycle, and how the tile's estimated end moves is known: `closed_in_line`.
     """
     row = x[k[at.O_COMMANDS] + x[at.S_COMMAND_HEAD] * at.FIELDS + at.T_ROW]
     shared = x[k[at.O_OPEN_ROWS] + (row & (at.OPEN_ROWS - 1))]
     if k[at.P_DUAL] == 0 or k[at.P_SCOPE] != at.SCOPE_BANK or shared:
         return
+    if k[at.P_EXACT] == 0:
+        until = min(until, x[at.S_NEXT_TICK] - 1)  # in the cycle before it is due, the next refresh is not looked at
     rank, cycle = 0, x[at.S_CYCLE]
     while not has_stale(k, x, row, rank):
         rank += 1
     for word in range(k[at.O_WORDS]):
-        banks, closed = x[k[at.O_PIM_OPEN] + word] & k[k[at.O_RANK_BITS] + rank * k[at.O_WORDS] + word], 0
+        banks = x[k[at.O_PIM_OPEN] + word] & k[k[at.O_RANK_BITS] + rank * k[at.O_WORDS] + word]
+        closed = 0
         while banks and cycle < until:
             bit = banks & -banks
-            bank = word * at.WORD + lowest_bit(bit)
             banks &= ~bit
-            if is_stale(k, x, bank, row):
-                record(k, x, at.PIM_PRE, bank, cycle, 0)
-                x[k[at.O_PIM_ROW] + bank] = at.CLOSED
-                if k[at.P_TRACE]:
-                    trace(k, x, cycle, at.PIM_PRE, bank, -1, 0)
+            if is_stale(k, x, word * at.WORD + lowest_bit(bit), row):
+                _close_one(k, x, word * at.WORD + lowest_bit(bit), cycle)
                 closed |= bit
                 cycle += 1
         x[k[at.O_PIM_OPEN] + word] &= ~closed
         wake_up_all(k, x, word, closed)
-    n = cycle - x[at.S_CYCLE]
-    x[at.COUNTS + at.PIM_PRE] += n
-    x[at.S_PIM_BUSY] += n
-    x[at.S_PIM_WAKE] = x[at.S_REFRESH_WAKE] = x[at.S_MEMORY_WAKE] = 0
+    _count(k, x, cycle - x[at.S_CYCLE])
     x[at.S_CYCLE] = cycle
     x[at.S_END_HOLDS] = cycle if has_stale(k, x, row, rank) else cycle - 1
+
+
+@inlined
+def _close_one(k: Ints, x: Ints, bank: int, cycle: int) -> None:
+    record(k, x, at.PIM_PRE, bank, cycle, 0)
+    x[k[at.O_PIM_ROW] + bank] = at.CLOSED
+    if k[at.P_TRACE]:
+        trace(k, x, cycle, at.PIM_PRE, bank, -1, 0)
+
+
+@inlined
+def _count(k: Ints, x: Ints, closed: int) -> None:
+    """So many rows have been closed in as many cycles."""
+    x[at.COUNTS + at.PIM_PRE] += closed
+    x[at.S_PIM_BUSY] += closed
+    x[at.S_PIM_WAKE] = x[at.S_REFRESH_WAKE] = x[at.S_MEMORY_WAKE] = 0
+    if k[at.P_EXACT] == 0:
+        if closed and x[at.S_SLACK] <= k[at.P_RP] + k[at.P_RCDWR]:
+            look_again(k, x)  # as when the slack is set
+        x[at.S_SLACK] += closed * (k[at.P_RTP] - 1)
