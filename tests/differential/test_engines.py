@@ -1,10 +1,12 @@
 """The compiled engine is the interpreter: the same commands, completions and counters for any traffic."""
 
 from dataclasses import fields, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from neupims.isa.memory import INSTRUCTION, RUN, TILE
 from neupims.machine.dram.memory import Counters
 
 LIMIT = 20_000
@@ -74,6 +76,32 @@ def test_engines_agree_on_long_queues(draw, seed):
     """More reads and writes than a word of the compiled engine has bits, in bank queues that are soon full."""
     case = draw(seed)
     assert_engines_agree(replace(case, world=case.world.controller(read_queue=70, write_buffer=100, bank_queue=4)))
+
+
+def tiles_and_a_few_accesses(dram, seed):
+    """Tiles of one row after the other, all given at once; a few accesses come now and then, some to rows of tiles."""
+    rng = np.random.default_rng(seed)
+    name = ("neupims", "neupims-authors", "npu-pim")[seed % 3]
+    cuts, tiles = np.cumsum(rng.integers(5, 300, 60)), 50
+    runs, instructions = np.zeros(240, RUN), np.zeros(tiles, INSTRUCTION)
+    runs["bank"], runs["bursts"] = rng.integers(0, 32, len(runs)), rng.integers(1, 4, len(runs))
+    runs["row"] = np.where(
+        rng.random(len(runs)) < 0.1, rng.integers(0, tiles, len(runs)), rng.integers(90, 99, len(runs))
+    )
+    runs["write"], runs["block"] = rng.random(len(runs)) < 0.3, np.arange(len(runs))
+    instructions["kind"], instructions["row"], instructions["gate"] = TILE, np.arange(tiles), -1
+    instructions["groups"], instructions["macs"] = rng.integers(1, 3, tiles), rng.integers(4, 33, tiles)
+    instructions["block"] = len(runs) + np.cumsum(instructions["groups"]) - instructions["groups"]
+    shares = np.split(runs, np.sort(rng.integers(0, len(runs), len(cuts) - 1)))
+    slices = [(share, instructions[: 0 if index else tiles]) for index, share in enumerate(shares)]
+    parts = np.concatenate([runs["bursts"], np.ones(int(instructions["groups"].sum()), np.int64)])
+    return SimpleNamespace(world=dram.world(name), slices=slices, parts=parts, cuts=cuts.tolist())
+
+
+@pytest.mark.parametrize("seed", range(36))
+def test_engines_agree_where_rows_close_in_a_line(dram, seed):
+    """Most rows before a tile are closed in one step, which whatever comes or waits must end or survive."""
+    assert_engines_agree(tiles_and_a_few_accesses(dram, seed))
 
 
 @pytest.mark.slow

@@ -10,7 +10,6 @@ from neupims.machine.dram.fast.gates import (
     at_bank,
     close_gate,
     issue,
-    look_again,
     note,
     record,
     set_memory_row,
@@ -110,23 +109,25 @@ def close_on(k: Ints, x: Ints, until: int) -> None:
     if k[at.P_DUAL] == 0 or k[at.P_SCOPE] != at.SCOPE_BANK or shared:
         return
     if k[at.P_EXACT] == 0:
-        until = min(until, x[at.S_NEXT_TICK] - 1)  # in the cycle before it is due, the next refresh is not looked at
+        until = min(until, x[at.S_NEXT_TICK] - 1)  # from the last cycle on, the refresh after this one counts
     rank, cycle = 0, x[at.S_CYCLE]
     while not has_stale(k, x, row, rank):
         rank += 1
     for word in range(k[at.O_WORDS]):
-        banks = x[k[at.O_PIM_OPEN] + word] & k[k[at.O_RANK_BITS] + rank * k[at.O_WORDS] + word]
-        closed = 0
+        banks, gone = x[k[at.O_PIM_OPEN] + word] & k[k[at.O_RANK_BITS] + rank * k[at.O_WORDS] + word], 0
         while banks and cycle < until:
             bit = banks & -banks
             banks &= ~bit
             if is_stale(k, x, word * at.WORD + lowest_bit(bit), row):
                 _close_one(k, x, word * at.WORD + lowest_bit(bit), cycle)
-                closed |= bit
+                gone |= bit
                 cycle += 1
-        x[k[at.O_PIM_OPEN] + word] &= ~closed
-        wake_up_all(k, x, word, closed)
-    _count(k, x, cycle - x[at.S_CYCLE])
+        x[k[at.O_PIM_OPEN] + word] &= ~gone
+        wake_up_all(k, x, word, gone)
+    closed = cycle - x[at.S_CYCLE]
+    x[at.COUNTS + at.PIM_PRE] += closed
+    x[at.S_PIM_BUSY] += closed
+    x[at.S_PIM_WAKE] = x[at.S_REFRESH_WAKE] = x[at.S_MEMORY_WAKE] = 0
     x[at.S_CYCLE] = cycle
     x[at.S_END_HOLDS] = cycle if has_stale(k, x, row, rank) else cycle - 1
 
@@ -137,15 +138,3 @@ def _close_one(k: Ints, x: Ints, bank: int, cycle: int) -> None:
     x[k[at.O_PIM_ROW] + bank] = at.CLOSED
     if k[at.P_TRACE]:
         trace(k, x, cycle, at.PIM_PRE, bank, -1, 0)
-
-
-@inlined
-def _count(k: Ints, x: Ints, closed: int) -> None:
-    """So many rows have been closed in as many cycles."""
-    x[at.COUNTS + at.PIM_PRE] += closed
-    x[at.S_PIM_BUSY] += closed
-    x[at.S_PIM_WAKE] = x[at.S_REFRESH_WAKE] = x[at.S_MEMORY_WAKE] = 0
-    if k[at.P_EXACT] == 0:
-        if closed and x[at.S_SLACK] <= k[at.P_RP] + k[at.P_RCDWR]:
-            look_again(k, x)  # as when the slack is set
-        x[at.S_SLACK] += closed * (k[at.P_RTP] - 1)
