@@ -79,21 +79,20 @@ def test_engines_agree_on_long_queues(draw, seed):
 
 
 def tiles_and_a_few_accesses(dram, seed):
-    """Tiles of one row after the other, all given at once; a few accesses come now and then, some to rows of tiles."""
+    """Tiles of one row after the other, all given at once; accesses come now and then, many to rows of these tiles."""
     rng = np.random.default_rng(seed)
     name = ("neupims", "neupims-authors", "npu-pim")[seed % 3]
     cuts, tiles = np.cumsum(rng.integers(5, 300, 60)), 50
     runs, instructions = np.zeros(240, RUN), np.zeros(tiles, INSTRUCTION)
+    when = np.sort(rng.integers(0, len(cuts), len(runs)))
+    near = cuts[when] * tiles // cuts[-1] + rng.integers(-2, 3, len(runs))
+    runs["row"] = np.where(rng.random(len(runs)) < 0.3, np.clip(near, 0, tiles - 1), rng.integers(90, 99, len(runs)))
     runs["bank"], runs["bursts"] = rng.integers(0, 32, len(runs)), rng.integers(1, 4, len(runs))
-    runs["row"] = np.where(
-        rng.random(len(runs)) < 0.1, rng.integers(0, tiles, len(runs)), rng.integers(90, 99, len(runs))
-    )
     runs["write"], runs["block"] = rng.random(len(runs)) < 0.3, np.arange(len(runs))
     instructions["kind"], instructions["row"], instructions["gate"] = TILE, np.arange(tiles), -1
     instructions["groups"], instructions["macs"] = rng.integers(1, 3, tiles), rng.integers(4, 33, tiles)
     instructions["block"] = len(runs) + np.cumsum(instructions["groups"]) - instructions["groups"]
-    shares = np.split(runs, np.sort(rng.integers(0, len(runs), len(cuts) - 1)))
-    slices = [(share, instructions[: 0 if index else tiles]) for index, share in enumerate(shares)]
+    slices = [(runs[when == index], instructions[: 0 if index else tiles]) for index in range(len(cuts))]
     parts = np.concatenate([runs["bursts"], np.ones(int(instructions["groups"].sum()), np.int64)])
     return SimpleNamespace(world=dram.world(name), slices=slices, parts=parts, cuts=cuts.tolist())
 

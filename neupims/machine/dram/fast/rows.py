@@ -102,14 +102,13 @@ def _clear(k: Ints, x: Ints, bank: int, row: int) -> int:
 def close_on(k: Ints, x: Ints, until: int) -> None:
     """Close the rows of a rank before a tile, one in each cycle, as long as any is in the way and up to `until`.
 
-    Nothing comes in meanwhile, PIM has every cycle, and how the tile's estimated end moves is known: `closed_in_line`.
+    Nothing comes in meanwhile, PIM has every cycle, and the tile's estimated end moves no closer to the refresh, see
+    `closed_in_line`. The slack before it is set anew in the next cycle, before it decides anything.
     """
     row = x[k[at.O_COMMANDS] + x[at.S_COMMAND_HEAD] * at.FIELDS + at.T_ROW]
     shared = x[k[at.O_OPEN_ROWS] + (row & (at.OPEN_ROWS - 1))]
     if k[at.P_DUAL] == 0 or k[at.P_SCOPE] != at.SCOPE_BANK or shared:
         return
-    if k[at.P_EXACT] == 0:
-        until = min(until, x[at.S_NEXT_TICK] - 1)  # from the last cycle on, the refresh after this one counts
     rank, cycle = 0, x[at.S_CYCLE]
     while not has_stale(k, x, row, rank):
         rank += 1
