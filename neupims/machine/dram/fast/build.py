@@ -46,8 +46,8 @@ def build_constants(
     """
     t = build_timing(memory, pim)
     never, others = _never_issued(pim), memory.organization.ranks - 1
-    rules = [rule for rule in given or rules_of(memory, pim) if not never & {rule.before, rule.after}]
-    rules.sort(key=lambda rule: rule.before)
+    rules = sorted(rules_of(memory, pim) if given is None else given, key=lambda rule: rule.before)
+    rules = [rule for rule in rules if not never & {rule.before, rule.after}]
     ranks = [range(others if rule.scope == "other_ranks" else 1) for rule in rules]
     rules = [rule for rule, each in zip(rules, ranks, strict=True) for _ in each]
     width = _operands(memory, pim) + 1
