@@ -48,10 +48,8 @@ class RunningCounter:
 
     def _advance(self, sizes: Integers) -> Integers:
         """First byte of each of the next instructions, before it is wrapped."""
-        until = np.cumsum(sizes)
-        starts = until - sizes
-        starts += self.cursor + self.element_bytes
-        self.cursor = (self.cursor + (int(until[-1]) if len(until) else 0)) % self.wrap
+        starts = self.cursor + self.element_bytes + np.cumsum(sizes) - sizes
+        self.cursor = (self.cursor + int(sizes.sum())) % self.wrap
         return starts
 
 

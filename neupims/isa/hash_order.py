@@ -53,13 +53,10 @@ class HashOrder:
         """One RUN for each burst, as a hash set for each instruction lists them; it belongs to block `blocks[i]`."""
         from neupims.isa.hash_table import list_runs  # loads the compiler
 
-        total = int(np.add.reduce(sizes))
-        if (
-            self._most(total, 1) > self._largest
-            and (largest := self._most(int(sizes.max(initial=0)), 1)) > self._largest
-        ):
+        largest = self._most(int(sizes.max(initial=0)), 1)
+        if largest > self._largest:
             self._make_room(largest)
-        runs = np.empty(self._most(total, len(sizes)), RUN)
+        runs = np.empty(self._most(int(sizes.sum()), len(sizes)), RUN)
         instructions = (starts, sizes, blocks)
         return runs[: list_runs(*instructions, self._layout, self._fields, self._room, self._hashed, write, runs)]
 

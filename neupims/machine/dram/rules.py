@@ -21,7 +21,6 @@ from neupims.isa.commands import Command
 from neupims.machine.dram.timing import Timing
 
 Scope = Literal["bank", "group", "rank", "other_ranks", "channel"]
-SCOPES: tuple[Scope, ...] = ("bank", "group", "rank", "other_ranks", "channel")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,14 @@ class Blocks:
 
     def __init__(self) -> None:
         self.table = _new_table(PLACES)
-        self._registered, self._size = 0, PLACES
+        self._registered = 0
 
     def register(self, parts: Array) -> int:
         """New blocks of so many parts each; returns the id of the first."""
-        first = self._registered
+        first, size = self._registered, self._size
         self._registered += len(parts)
-        if self._registered > self._size:
-            self._size = max(2 * self._size, self._registered)
-            self.table = _longer(self.table, self._size)
+        if self._registered > size:
+            self.table = _longer(self.table, max(2 * size, self._registered))
         left = at.B_LEFT + first
         self.table[left : left + len(parts)] = parts
         return first
@@ -54,10 +53,15 @@ class Blocks:
 
     def take(self) -> tuple[Array, Array]:
         """The blocks that have become complete since the last look, and when."""
-        table, start = self.table, at.B_LEFT + 2 * self._size
+        table, size = self.table, int(self.table[at.B_N])
+        start = at.B_LEFT + 2 * size
         ids = table[start : start + int(table[at.B_FINISHED])].copy()
         table[at.B_FINISHED] = 0
-        return ids, table[ids + (at.B_LEFT + self._size)]
+        return ids, table[at.B_LEFT + size + ids]
+
+    @property
+    def _size(self) -> int:
+        return int(self.table[at.B_N])
 
 
 def _new_table(size: int) -> Array:
