@@ -50,15 +50,22 @@ class HashOrder:
         return np.where(sizes > 0, (laps - before) * lap + high // size - low // size + 1, 0)
 
     def runs(self, starts: Integers, sizes: Integers, blocks: Integers, write: bool) -> NDArray[Any]:
-        """One RUN for each burst, as a hash set for each instruction lists them; it belongs to block `blocks[i]`."""
-        from neupims.isa.hash_table import list_runs  # loads the compiler
+        """One RUN for each burst, as a hash set for each instruction lists them; it belongs to block `blocks[i]`.
+
+        Raises:
+            ValueError: an instruction is so much longer than `wrap` that the table overflows with its equal addresses.
+        """
+        from neupims.isa.hash_table import OVERFLOW, list_runs  # loads the compiler
 
         largest = self._most(int(sizes.max(initial=0)), 1)
         if largest > self._largest:
             self._make_room(largest)
         runs = np.empty(self._most(int(sizes.sum()), len(sizes)), RUN)
         instructions = (starts, sizes, blocks)
-        return runs[: list_runs(*instructions, self._layout, self._fields, self._room, self._hashed, write, runs)]
+        count = list_runs(*instructions, self._layout, self._fields, self._room, self._hashed, write, runs)
+        if count == OVERFLOW:
+            raise ValueError(f"an instruction of {sizes.max()} bytes goes too often over the same {self.wrap} bytes")
+        return runs[:count]
 
     def _most(self, size: int, instructions: int) -> int:
         """Bursts of `size` bytes, at most: each instruction, and each lap, may cut one at both of its ends."""

@@ -26,6 +26,9 @@ USED = np.uint64((1 << 40) - 1)
 SIZE, STEP, DROPPED, FAR = range(4)
 """State of a table: its places, what a place adds to the info byte, further bits dropped, whether one more must be."""
 
+OVERFLOW = -1
+"""What `list_runs` returns where entries are so far from their home places that no info byte can tell."""
+
 CHANNEL, ROW, COLUMN, BANK = range(4)
 """Parts of an address; in `fields` [field, (size, part, weight in a bank number)] the least significant is first."""
 
@@ -42,7 +45,7 @@ def list_runs(
     write: bool,
     runs: NDArray[Any],
 ) -> int:
-    """Write a RUN for each burst of some instructions, in the order of a hash table for each; returns how many.
+    """Write a RUN for each burst of some instructions, in the order of a hash table for each; how many, or OVERFLOW.
 
     Instruction i has `sizes[i]` bytes from `starts[i]` on and belongs to block `blocks[i]`. `layout`: where bytes begin
     anew, bytes of a burst, columns of a row, bursts between two of its columns. `room` [3, place]: at least two places
@@ -61,8 +64,8 @@ def list_runs(
                 bursts[n], hashes[n] = burst, _mixed(_linear(burst, layout[2], layout[3]) * size)
                 n += 1
             start = until
-        if not _sort(info, entry, listed, hashes, n):
-            _fill(info, entry, state, listed, hashes, n)
+        if not (_sort(info, entry, listed, hashes, n) or _fill(info, entry, state, listed, hashes, n)):
+            return OVERFLOW
         for place in range(n):
             _split(bursts[listed[place]], fields, runs[done + place])
             runs[done + place]["block"], runs[done + place]["write"] = blocks[i], write
@@ -149,17 +152,20 @@ def _sort(start_of: Ints, key: Ints, out: Ints, hashes: Ints, count: int) -> boo
 
 
 @inlined
-def _fill(info: Ints, entry: Ints, state: Ints, out: Ints, hashes: Ints, count: int) -> None:
-    """Put in the entries 0 to `count` - 1, and write to `out` in which order they are listed."""
+def _fill(info: Ints, entry: Ints, state: Ints, out: Ints, hashes: Ints, count: int) -> bool:
+    """Put in the entries 0 to `count` - 1, and write to `out` in which order they are listed, unless they overflow."""
     _clear(info, state, LEAST_PLACES)
     for i in range(count):
         if i >= state[SIZE] * 8 // 10:
             _list(info, entry, out, i)
             _clear(info, state, 2 * state[SIZE])
             for j in range(i):
-                _put(info, entry, state, out[j], hashes[out[j]])
-        _put(info, entry, state, i, hashes[i])
+                if not _put(info, entry, state, out[j], hashes[out[j]]):
+                    return False
+        if not _put(info, entry, state, i, hashes[i]):
+            return False
     _list(info, entry, out, count)
+    return True
 
 
 @inlined
@@ -179,9 +185,14 @@ def _list(info: Ints, entry: Ints, out: Ints, count: int) -> None:
 
 
 @inlined
-def _put(info: Ints, entry: Ints, state: Ints, new: int, value: int) -> None:
-    """Put in an entry behind those with an info byte that is not less; what is in its place moves up."""
+def _put(info: Ints, entry: Ints, state: Ints, new: int, value: int) -> bool:
+    """Put in an entry behind those with an info byte that is not less; what is in its place moves up.
+
+    Not if another one is too far from its home place and no bit is left to drop.
+    """
     if state[FAR]:
+        if state[STEP] == 1:
+            return False
         _drop_bit(info, state)
     step, place = state[STEP], _home(value, state[SIZE])
     byte = step + ((value & FURTHER) >> state[DROPPED])
@@ -193,7 +204,7 @@ def _put(info: Ints, entry: Ints, state: Ints, new: int, value: int) -> None:
         there, before = info[place], entry[place]
         info[place], entry[place] = byte, new
         if there == 0:
-            return
+            return True
         byte, new, place = there + step, before, place + 1
 
 

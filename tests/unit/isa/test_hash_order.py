@@ -115,3 +115,14 @@ def test_many_instructions_are_listed_as_the_table_does():
     firsts, counts = rng.integers(0, 1 << 22, 60).tolist(), rng.integers(100, 700, 60).tolist()
     for first, count in zip(firsts, counts, strict=True):
         assert places(runs(first * 64, [count * 64])) == listed(range(first, first + count))
+
+
+def test_an_instruction_goes_over_the_same_bytes_again_and_again():
+    laps = runs(0, [64 * 32 * 20], wrap=64 * 32)
+    assert sorted(places(laps)) == sorted([place(burst) for burst in range(32)] * 20)
+
+
+@pytest.mark.parametrize("laps", [300, 5000])
+def test_a_table_that_overflows_with_equal_addresses_is_an_error(laps):
+    with pytest.raises(ValueError, match=f"of {64 * 32 * laps} bytes goes too often over the same 2048 bytes"):
+        runs(0, [64 * 32 * laps], wrap=64 * 32)
