@@ -11,8 +11,6 @@ from neupims.machine.dram.fast.canonical import RUN_PARTS, write_runs, write_sig
 from neupims.machine.dram.fast.names import Names, NameTable
 from neupims.machine.dram.fast.rename import rename
 
-PORTS = ((at.S_RUN_HEAD0, at.S_RUN_N0), (at.S_RUN_HEAD1, at.S_RUN_N1))
-"""Where in the state of a channel the first run of each port is, and the end."""
 UNDER_WAY = [at.S_QUEUED, at.S_READS, at.S_WRITES, at.S_MERGED, at.S_RET, at.S_ACK, at.S_BACKLOG]
 Item = TypeVar("Item")
 
@@ -85,7 +83,7 @@ class Likeness:
     def _waiting(self, channel: int) -> int:
         """Runs that wait at the ports."""
         x = self._channels[channel]
-        return int(sum(x[end] - x[head] for head, end in PORTS))
+        return int(sum(x[end] - x[head] for head, end in at.ENDS[:2]))
 
     def _number(self, channel: int, compare: bool) -> bool:
         """Number all names; whether the runs that wait are those written before, if they are to be compared."""

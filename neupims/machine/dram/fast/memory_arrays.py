@@ -28,8 +28,6 @@ JOIN_EVERY, JOIN_PATIENCE = 2048, 8
 COUNTED = np.array([*range(at.COUNTS, at.COUNTS + at.KINDS), at.S_PIM_BUSY, at.S_MACS])
 PLACES = 1024
 """Of a queue, at first."""
-ENDS = ((at.S_RUN_HEAD0, at.S_RUN_N0), (at.S_RUN_HEAD1, at.S_RUN_N1), (at.S_PROG_HEAD, at.S_PROG_N))
-"""Where in the state of a channel the first entry of each of its queues is, and the end."""
 PROGRAM = 2
 """The queue of PIM instructions."""
 NOTHING = np.empty(0, np.int64)
@@ -94,7 +92,7 @@ class FastMemory:
 
     def _lengthen(self, which: int, records: NDArray[Any], each: int = 0) -> None:
         """Make some queues so long that two thirds of them hold what waits, `records`, and so many for each channel."""
-        first, x, queues, (head, end) = self._first, self._channels, self._queues[which], ENDS[which]
+        first, x, queues, (head, end) = self._first, self._channels, self._queues[which], at.ENDS[which]
         waiting = x[first, end] - x[first, head]
         more = np.bincount(records["channel"], minlength=len(x))[first]
         need, places = (int((waiting + more).max()) + each) * 3 // 2, queues.shape[1]
@@ -145,7 +143,7 @@ class FastMemory:
     def _copy(self, old: int, new: int) -> None:
         self._channels[new] = self._channels[old]
         x = self._channels[new]
-        for queues, (head, end) in zip(self._queues, ENDS, strict=True):
+        for queues, (head, end) in zip(self._queues, at.ENDS, strict=True):
             queues[new, x[head] : x[end]] = queues[old, x[head] : x[end]]
 
     def _join(self) -> None:
