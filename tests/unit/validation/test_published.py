@@ -1,4 +1,4 @@
-"""The published simulator's runs: the tables, the rules, and the large batches; the others are in `test_report`."""
+"""The published simulator's runs: the tables and the rules; the runs themselves are in `test_report`."""
 
 import csv
 from pathlib import Path
@@ -27,17 +27,6 @@ def table(tmp_path: Path, *lines: str, head: str = ",".join(COLUMNS)) -> Path:
     path = tmp_path / "rows.csv"
     path.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
     return path
-
-
-@needs_traces
-@pytest.mark.parametrize(
-    "case",
-    [pytest.param(case, id=case.name, marks=pytest.mark.slow) for case in CASES if case.slow],
-)
-def test_large_batches_agree(case):
-    outcome = run_case(case, References(SHARED / "data"))
-    assert outcome.trouble == ""
-    assert [check for check in outcome.checks if not check.ok] == []
 
 
 @needs_traces
