@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neupims.errors import ModelError
 from neupims.isa.address import AddressMap
 from neupims.isa.memory import RUN
 
@@ -26,7 +27,8 @@ BEYOND = 256
 class HashOrder:
     """Lists the bursts of one instruction after the other in the order of a hash table.
 
-    Instruction i has `sizes[i]` bytes from `starts[i]` on; after byte `wrap` - 1 comes byte 0.
+    Instruction i has `sizes[i]` bytes from `starts[i]` on; after byte `wrap` - 1 comes byte 0. Bursts over which it goes
+    again are listed again.
     """
 
     address: AddressMap
@@ -53,7 +55,7 @@ class HashOrder:
         """One RUN for each burst, as a hash set for each instruction lists them; it belongs to block `blocks[i]`.
 
         Raises:
-            ValueError: an instruction is so much longer than `wrap` that the table overflows with its equal addresses.
+            ModelError: an instruction is so much longer than `wrap` that the table overflows with its equal addresses.
         """
         from neupims.isa.hash_table import OVERFLOW, list_runs  # loads the compiler
 
@@ -64,7 +66,11 @@ class HashOrder:
         instructions = (starts, sizes, blocks)
         count = list_runs(*instructions, self._layout, self._fields, self._room, self._hashed, write, runs)
         if count == OVERFLOW:
-            raise ValueError(f"an instruction of {sizes.max()} bytes goes too often over the same {self.wrap} bytes")
+            raise ModelError(
+                f"the model is too small: an instruction of up to {sizes.max():,} bytes goes again and again over the "
+                f"{self.wrap:,} bytes of addresses of the published counter, and the hash table overflows; "
+                f"use a wider model, or --set policy.counter_order=address"
+            )
         return runs[:count]
 
     def _most(self, size: int, instructions: int) -> int:

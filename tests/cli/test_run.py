@@ -56,3 +56,12 @@ def test_a_second_run_takes_what_the_cache_knows(neupims):
     for record in (first, again):
         del record["effort"], record["wall_s"]
     assert first == again
+
+
+def test_a_model_too_small_for_the_published_counter_is_refused(neupims):
+    options = ("--option", "width=1", "--option", "heads=1", "--option", "layers=1")
+    job = ("npu-only-authors", "--model", "gpt3-7b", *options, "--batch", 64, "--tp", 1)
+    result = neupims("run", *job)
+    assert result.code == 1
+    assert result.err.endswith("use a wider model, or --set policy.counter_order=address\n")
+    assert neupims("run", *job, "--set", "policy.counter_order=address").code == 0

@@ -213,7 +213,7 @@ CONSTANTS = RULE_FIRST + KINDS + 1
     S_CATCHING_UP,
 ) = range(0, 70)
 ENDS = ((S_RUN_HEAD0, S_RUN_N0), (S_RUN_HEAD1, S_RUN_N1), (S_PROG_HEAD, S_PROG_N))
-"""Where the first entry of each queue outside a channel is, and its end: runs at both ports, PIM instructions."""
+"""Where the first entry and the end of what waits for a channel are: runs at both ports, PIM instructions."""
 CHANNEL_GATE = 70
 DARK_FROM = CHANNEL_GATE + KINDS
 DARK_TO = DARK_FROM + KINDS
