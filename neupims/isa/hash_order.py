@@ -27,8 +27,8 @@ BEYOND = 256
 class HashOrder:
     """Lists the bursts of one instruction after the other in the order of a hash table.
 
-    Instruction i has `sizes[i]` bytes from `starts[i]` on; after byte `wrap` - 1 comes byte 0. Bursts over which it goes
-    again are listed again.
+    Instruction i has `sizes[i]` bytes from `starts[i]` on; after byte `wrap` - 1 comes byte 0, and bursts over which it
+    goes again are listed again.
     """
 
     address: AddressMap
